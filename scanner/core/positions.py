@@ -1,0 +1,110 @@
+"""One market's positions and what a shock does to them, as columns every protocol fills alike."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .legs import Legs
+from .shocks import Shock
+
+U8 = npt.NDArray[np.uint8]
+I8 = npt.NDArray[np.int8]
+I64 = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token of a market. `driver` is None where it follows none."""
+
+    address: bytes
+    symbol: str
+    unit: int
+    price: float
+    driver: str | None
+    driver_source: str
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """The positions with debt of one market, at one block.
+
+    Attributes
+    ----------
+    protocol, market : str
+    tokens : list of Token
+        What `legs.token` points into.
+    accounts, owners : uint8 arrays, shape (positions, 20)
+        Sorted by account; the owner is the account where nobody else can be read.
+    legs : Legs
+    amounts : object array, shape (legs,)
+        Balances in token units, as Python integers.
+    health_factor : float64 array
+        inf where the debt is worth nothing.
+    liquidatable : bool array
+        Health factor below 1 at the block, decided in the protocol's integers.
+    """
+
+    protocol: str
+    market: str
+    tokens: list[Token]
+    accounts: U8
+    owners: U8
+    legs: Legs
+    amounts: npt.NDArray[np.object_]
+    health_factor: F64
+    liquidatable: Bool
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What one shock does to the positions of one market; arrays have one entry per position.
+
+    Attributes
+    ----------
+    shock : Shock
+    touched : bool array
+        Whether any leg follows the shock.
+    side : int8 array
+        +1 long, -1 short, 0 none.
+    raw : int64 array
+        p* as the feed's integer; 0 where side is 0.
+    ratio : float64 array
+        p* over the present answer; NaN where side is 0.
+    at_risk : float64 array
+        Collateral at risk, valued at p*. [USD]; 0 where side is 0
+    seizable : float64 array
+        What the first liquidation call may take one unit beyond p* (at present prices for the
+        already liquidatable). [USD]
+    callable : bool array
+        Whether any pair can be called there.
+    """
+
+    shock: Shock
+    touched: Bool
+    side: I8
+    raw: I64
+    ratio: F64
+    at_risk: F64
+    seizable: F64
+    callable: Bool
+
+    @property
+    def price(self) -> F64:
+        """p*. [USD; a ratio under the market shock]"""
+        return self.ratio * self.shock.spot
+
+
+def at_risk(legs: Legs, shock: Shock, side: I8, ratio: F64) -> F64:
+    """Collateral at risk of each position, valued at p*. [USD]
+
+    Long: the counted collateral that follows the shock. Short: all counted collateral.
+    """
+    counted = np.where(legs.debt | (legs.weight == 0), 0.0, legs.value)
+    moves = shock.follows[legs.token]
+    moving = legs.total(np.where(moves, counted, 0.0))
+    still = legs.total(np.where(moves, 0.0, counted))
+    factor = np.nan_to_num(ratio)
+    return np.where(side == 0, 0.0, moving * factor + np.where(side < 0, still, 0.0))

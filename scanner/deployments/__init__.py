@@ -1,0 +1,21 @@
+"""Data only: which chains, markets and tokens are known, and the loaders of these tables.
+
+    chains.toml     chains: names, safe lag, Multicall3, endpoints that need no key
+    aave_v3.toml    one file per protocol: its markets and their first blocks
+    tokens.toml     which driver a token follows, by address, symbol and feed description
+
+A protocol adds its own `<protocol>.toml`; it is found by listing the folder.
+"""
+
+from .chains import ChainInfo, chain_info
+from .drivers import DriverTables, driver_tables
+from .load import Market, markets
+
+__all__ = [
+    "ChainInfo",
+    "DriverTables",
+    "Market",
+    "chain_info",
+    "driver_tables",
+    "markets",
+]
