@@ -1,0 +1,146 @@
+"""The proof a scan carries about itself: completeness, parity, what is unknown. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scanner.core.positions import Exposure, Holdings
+from scanner.errors import Problem
+from scanner.protocols import Identity, Parity, Survey, UnknownRow
+
+UNKNOWN_DEBT = 0.001  # of the debt found; more unknown debt than this makes a scan incomplete
+
+
+@dataclass
+class Certificate:
+    """Rows of the document's certificate, in a stated order, and the verdict."""
+
+    identities: list[dict[str, Any]] = field(default_factory=list)
+    parity: list[dict[str, Any]] = field(default_factory=list)
+    markets: list[dict[str, Any]] = field(default_factory=list)
+    unknown: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    complete: bool = True
+
+
+def of(scanned: Sequence[tuple[str, str, Survey, Parity]]) -> Certificate:
+    """The certificate of (protocol, market, survey, parity) rows.
+
+    A market is complete if its identities hold, no checked health factor differs and every account
+    was read; a scan is complete if all markets are and unknown debt is at most 0.1 % of the debt
+    found.
+    """
+    proof = Certificate()
+    for protocol, market, survey, parity in scanned:
+        where = {"protocol": protocol, "market": market}
+        found = [*_identities(survey.identities, where, proof)]
+        proof.identities += found
+        proof.parity.append({**where, **vars(parity)})
+        proof.problems += _parity_problems(parity, protocol, market)
+        proof.unknown += [_unknown(row, where) for row in survey.unknown]
+        holds = all(identity.holds for identity in survey.identities)
+        good = holds and parity.mismatches == 0
+        good &= not any(problem.fatal for problem in survey.problems)
+        proof.markets.append(
+            {
+                **where,
+                **{k: survey.facts[k] for k in ("pool", "revision", "version", "reserves")},
+                "borrowers": survey.holdings.legs.positions,
+                "unknown_accounts": sum(row.accounts for row in survey.unknown),
+                "complete": bool(good),
+            }
+        )
+        proof.complete &= bool(good)
+    _judge_unknown(scanned, proof)
+    return proof
+
+
+def _identities(
+    identities: Sequence[Identity], where: dict[str, str], proof: Certificate
+) -> list[dict[str, Any]]:
+    rows = []
+    for one in sorted(identities, key=lambda i: (i.asset, i.kind)):
+        row: dict[str, Any] = {
+            **where,
+            "asset": "0x" + one.asset.hex(),
+            "symbol": one.symbol,
+            "kind": one.kind,
+            "identity": "approximate" if one.bound else "exact",
+            "debt_found": str(one.found),
+            "debt_total": str(one.total),
+            "coverage": one.found / one.total if one.total else (1.0 if not one.found else None),
+        }
+        if one.bound:
+            row["bound"] = one.bound
+        rows.append(row)
+        if not one.holds:
+            proof.problems.append(
+                Problem(
+                    "debt_missing",
+                    f"{one.symbol}: {one.found} of {one.total} units of debt were found",
+                    where["protocol"],
+                    where["market"],
+                    fatal=True,
+                )
+            )
+    return rows
+
+
+def _parity_problems(parity: Parity, protocol: str, market: str) -> list[Problem]:
+    if parity.mismatches:
+        text = f"{parity.mismatches} of {parity.checked} accounts differ from the protocol's own view"
+        return [Problem("parity_mismatch", text, protocol, market, fatal=True)]
+    if parity.accounts and not parity.checked:
+        text = "the protocol's own view of its accounts could not be read"
+        return [Problem("parity_unread", text, protocol, market, fatal=True)]
+    return []
+
+
+def _unknown(row: UnknownRow, where: dict[str, str]) -> dict[str, Any]:
+    priced = [usd for _, _, usd in row.debts if usd is not None]
+    whole = bool(row.debts) and len(priced) == len(row.debts)
+    return {
+        **where,
+        "asset": "0x" + row.asset.hex() if any(row.asset) else None,
+        "why": row.why,
+        "accounts": row.accounts,
+        "debt_usd": round(sum(priced), 2) if whole else None,
+        "debt_raw": [
+            {"asset": "0x" + asset.hex(), "amount": str(amount)} for asset, amount, _ in row.debts
+        ],
+    }
+
+
+def _judge_unknown(
+    scanned: Sequence[tuple[str, str, Survey, Parity]], proof: Certificate
+) -> None:
+    """Unknown debt beyond 0.1 % of the debt found, or debt without a price: incomplete."""
+    found = sum(float(survey.holdings.legs.owed().sum()) for _, _, survey, _ in scanned)
+    unknown = sum(row["debt_usd"] or 0.0 for row in proof.unknown)
+    unpriced = [row for row in proof.unknown if row["debt_usd"] is None]
+    if unpriced or unknown > UNKNOWN_DEBT * (found + unknown):
+        accounts = sum(row["accounts"] for row in proof.unknown)
+        names = "; ".join(sorted({row["why"] for row in proof.unknown}))
+        text = f"{accounts} accounts with debt are unknown ({names})"
+        proof.problems.append(Problem("unknown_debt", text, fatal=True))
+        proof.complete = False
+
+
+def tokens(
+    holdings: Sequence[Holdings], shocks: Sequence[tuple[str, Sequence[Exposure | None]]]
+) -> list[dict[str, Any]]:
+    """Every token of every market, what it follows and who says so, by address."""
+    rows: dict[str, dict[str, Any]] = {}
+    for one in holdings:
+        for token in one.tokens:
+            address = "0x" + token.address.hex()
+            row = {
+                "address": address,
+                "symbol": token.symbol,
+                "price_usd": token.price or None,
+                "driver": token.driver,
+                "sensitivity": 0.0 if token.driver is None else 1.0,
+                "driver_source": token.driver_source,
+            }
+            rows.setdefault(address, row)
+    return [rows[address] for address in sorted(rows)]

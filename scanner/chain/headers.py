@@ -1,0 +1,56 @@
+"""Block headers: the few fields that pin a block."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from scanner.chain.client import Client, Refusal
+from scanner.chain.faults import Fault, Kind
+from scanner.chain.values import Untrue, data, hex_of, quantity
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block, as its header names it."""
+
+    number: int
+    hash: bytes
+    parent_hash: bytes
+    timestamp: int
+
+
+class _Header(msgspec.Struct):
+    number: str
+    hash: str
+    parentHash: str
+    timestamp: str
+
+
+_header = msgspec.json.Decoder(_Header | None)
+
+
+async def header_of(client: Client, block: int | str) -> Block:
+    """The header of a number or a tag.
+
+    A number the node does not know yet is waited for (an endpoint may be behind the one that
+    named it); an unknown tag raises `Untrue`'s ReadError after a few tries.
+    """
+
+    def accept(raw: msgspec.Raw) -> Block:
+        header = _header.decode(raw)
+        if header is None:
+            if isinstance(block, int):
+                raise Refusal(Fault(Kind.LAG, f"block {block} is not known yet"))
+            raise Refusal(Fault(Kind.REVERT, f"there is no {block} block here"))
+        found = Block(
+            quantity(header.number),
+            data(header.hash, 32),
+            data(header.parentHash, 32),
+            quantity(header.timestamp),
+        )
+        if isinstance(block, int) and found.number != block:
+            raise Untrue(f"block {found.number} where {block} was asked")
+        return found
+
+    name = hex_of(block) if isinstance(block, int) else msgspec.json.encode(block)
+    return await client.ask("eth_getBlockByNumber", b"[%b,false]" % name, accept)

@@ -1,0 +1,172 @@
+"""A chain at one block: the only door an adapter gets.
+
+There is no way to name another block through it, so nothing read by one adapter can come from two
+states of the chain.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scanner.chain.abi import U8
+from scanner.chain.bulk import Bulk, Progress, bulk
+from scanner.chain.calls import Call, Failed
+from scanner.chain.headers import Block
+from scanner.chain.logs import Finder, LogChunk
+from scanner.chain.multicall3 import Aggregate
+from scanner.chain.small import read
+from scanner.chain.transport import Stats
+from scanner.chain.values import data, hex_of
+
+if TYPE_CHECKING:
+    from scanner.chain.connect import Node
+
+__all__ = ["Block", "Bulk", "Call", "Chain", "Failed", "LogChunk"]
+
+GAS_PER_CALL, GAS_PER_WORD = 12_000, 4_000  # a getter behind a proxy, and each further slot
+
+
+class Chain:
+    """Reads of one block. Made by `Node.pin`.
+
+    Attributes
+    ----------
+    chain_id : int
+    block : Block
+        number, hash, parent_hash, timestamp.
+    """
+
+    def __init__(self, node: "Node", block: Block) -> None:
+        assert node.chain_id is not None
+        self._node = node
+        self.chain_id = node.chain_id
+        self.block = block
+        self._aggregate: Aggregate | None = None
+
+    def __repr__(self) -> str:
+        return f"Chain({self.chain_id}, block {self.block.number})"
+
+    @property
+    def stats(self) -> Stats:
+        """Requests, bytes and retries of the node so far."""
+        return self._node.stats
+
+    def bulk(
+        self,
+        targets: U8,
+        data: U8,
+        words: int,
+        *,
+        gas: int | None = None,
+        progress: Progress | None = None,
+    ) -> Bulk:
+        """Many calls of one shape at the pinned block.
+
+        Parameters
+        ----------
+        targets : U8[n, 20] or U8[20]
+            Contracts, or one for all calls.
+        data : U8[n, k]
+            Call data (`abi.pack` makes it).
+        words : int
+            32-byte words expected back from each call.
+        gas : int, optional
+            Estimate of one call, where it is known to be heavy.
+        progress : callable, optional
+            Gets the number of calls done, from another thread.
+
+        Returns
+        -------
+        Bulk
+            ok[n] and words[n, words, 32] in call order. A call is `ok` = False when it reverted,
+            answered fewer bytes or has no contract, after it was asked a second time.
+
+        Raises
+        ------
+        ReadError
+            The chain stopped answering, or answers for another block.
+        """
+        calls = np.ascontiguousarray(data, np.uint8)
+        where = np.ascontiguousarray(np.broadcast_to(targets, (len(calls), 20)), np.uint8)
+        return self._node.run(
+            bulk(
+                self._node.client,
+                self._multicall(),
+                self._node.budget,
+                where,
+                calls,
+                words,
+                gas=gas or GAS_PER_CALL + GAS_PER_WORD * words,
+                concurrency=self._node.concurrency,
+                progress=progress,
+            )
+        )
+
+    def read(self, calls: Sequence[Call]) -> list[Any]:
+        """Few reads of any shape at the pinned block.
+
+        The answers in order: the value of a single output, a tuple of several, a struct as a
+        tuple, an address as lower-case hexadecimal; `Failed(reason)` for a revert, a missing
+        contract or an answer that cannot be decoded. Raises `ReadError`.
+        """
+        if not calls:
+            return []
+        aggregate, guard = self._multicall(), self._node.guard()
+        return self._node.run(read(self._node.client, guard, aggregate, calls))
+
+    def logs(
+        self,
+        addresses: Sequence[bytes],
+        topic0: Sequence[bytes],
+        first: int,
+        last: int | None = None,
+    ) -> Iterator[LogChunk]:
+        """Logs of `addresses` whose first topic is one of `topic0` (any, if empty), in order.
+
+        `last` defaults to the pinned block and never goes beyond it. The chunks cover
+        `first` .. `last` without gaps; the next ranges are fetched while one is worked on.
+        Raises `ReadError`.
+        """
+        node, end = self._node, self.block.number
+        end = end if last is None else min(last, end)
+        finder = Finder(node.client, self.block, addresses, topic0, node.spans)
+        ahead = 1  # until one answer told how wide a range may be
+        pending: deque[Any] = deque()
+        try:
+            while first <= end or pending:
+                while first <= end and len(pending) < ahead:
+                    upto = min(end, first + finder.span() - 1)
+                    pending.append(node.submit(finder.fetch(first, upto)))
+                    first = upto + 1
+                yield from node.result(pending.popleft())
+                ahead = max(1, node.concurrency)
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def code_at(self, address: bytes) -> bytes:
+        """The contract code at the pinned block; empty where there is none."""
+        params = b'["0x%b",%b]' % (bytes(address).hex().encode(), hex_of(self.block.number))
+        need = f"state at block {self.block.number}"
+        return self._node.ask("eth_getCode", params, data, need=need)
+
+    def still_canonical(self) -> bool:
+        """Whether the pinned number still has the pinned hash.
+
+        The proof inside the calls cannot tell a sibling block of equal height, parent and time.
+        """
+        return self._node.hash_of(self.block.number) == self.block.hash
+
+    def _multicall(self) -> Aggregate:
+        if self._aggregate is None:
+            address = self._node.multicall_address()
+            code = b""
+            if not self.code_at(address):
+                # Too early a block or a bare local chain: lend the code by a state override.
+                from multicall.constants import MULTICALL3_BYTECODE
+
+                code = bytes.fromhex(MULTICALL3_BYTECODE.removeprefix("0x"))
+            self._aggregate = Aggregate(self.chain_id, self.block, address, code)
+        return self._aggregate

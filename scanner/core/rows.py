@@ -1,0 +1,176 @@
+"""The two tables of a scan: one row per position and driver, one row per leg. Pure columns."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .legs import Legs
+from .positions import Exposure, Holdings
+
+U8 = npt.NDArray[np.uint8]
+I64 = npt.NDArray[np.int64]
+Columns = dict[str, Any]
+
+SIDE_NAMES = np.array(["none", "long", "short"], dtype=object)  # by 0, +1, -1
+
+
+def hex_addresses(addresses: U8) -> npt.NDArray[np.object_]:
+    """Lower-case 0x addresses of shape (n, 20) rows."""
+    text = addresses.tobytes().hex()
+    return np.array(["0x" + text[k : k + 40] for k in range(0, len(text), 40)], dtype=object)
+
+
+def position_columns(
+    holdings: Sequence[Holdings], shocks: Sequence[tuple[str, Sequence[Exposure | None]]]
+) -> Columns:
+    """One row per position and shock that touches it; a position that none touches has one row
+    with driver "". Sorted by driver, side, protocol, market, account.
+
+    Parameters
+    ----------
+    holdings : sequence
+        One per market.
+    shocks : sequence of (name, exposures)
+        Exposures aligned with `holdings`; None where nothing in the market follows.
+    """
+    parts: list[Columns] = []
+    for place, one in enumerate(holdings):
+        addresses, owners = hex_addresses(one.accounts), hex_addresses(one.owners)
+        collateral, debt = one.legs.collateral(), one.legs.owed()
+        largest = [_largest(one, wanted) for wanted in (False, True)]
+        untouched = np.ones(len(addresses), np.bool_)
+        whole = {
+            "protocol": np.full(len(addresses), one.protocol, object),
+            "market": np.full(len(addresses), one.market, object),
+            "account": addresses,
+            "owner": owners,
+            "health_factor": one.health_factor,
+            "collateral_usd": collateral,
+            "debt_usd": debt,
+            "already_liquidatable": one.liquidatable,
+            "largest_collateral": largest[0],
+            "largest_debt": largest[1],
+        }
+        for name, exposures in shocks:
+            exposure = exposures[place]
+            if exposure is None:
+                continue
+            rows = np.flatnonzero(exposure.touched)
+            untouched[rows] = False
+            parts.append({k: v[rows] for k, v in whole.items()} | _exposed(name, exposure, rows))
+        rows = np.flatnonzero(untouched)
+        parts.append({k: v[rows] for k, v in whole.items()} | _unexposed(len(rows)))
+    return _sorted(parts)
+
+
+def leg_columns(holdings: Sequence[Holdings]) -> Columns:
+    """One row per leg, by protocol, market, account, collateral before debt."""
+    parts: list[Columns] = []
+    for one in holdings:
+        legs, tokens = one.legs, one.tokens
+        size = len(legs.token)
+
+        def by_token(values: list[Any], legs: Legs = legs) -> npt.NDArray[Any]:
+            return np.array(values, dtype=object)[legs.token] if values else np.zeros(0, object)
+
+        parts.append(
+            {
+                "protocol": np.full(size, one.protocol, object),
+                "market": np.full(size, one.market, object),
+                "account": hex_addresses(one.accounts)[legs.position],
+                "token": by_token(["0x" + t.address.hex() for t in tokens]),
+                "symbol": by_token([t.symbol for t in tokens]),
+                "kind": np.where(legs.debt, "debt", "collateral").astype(object),
+                "counted": legs.debt | (legs.weight > 0),
+                "amount_raw": one.amounts.astype(str).astype(object),
+                "amount": legs.amount,
+                "price_usd": by_token([t.price for t in tokens]).astype(np.float64),
+                "value_usd": legs.value,
+                "weight": legs.weight,
+                "driver": by_token([t.driver or "" for t in tokens]),
+            }
+        )
+    names = list(parts[0]) if parts else []
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def _exposed(name: str, exposure: Exposure, rows: I64) -> Columns:
+    shock, side = exposure.shock, exposure.side[rows]
+    raw = exposure.raw[rows].astype(str).astype(object)
+    raw[side == 0] = ""
+    dollars = shock.kind != "market"
+    price = exposure.price[rows] if dollars else np.full(len(rows), np.nan)
+    return {
+        "driver": np.full(len(rows), name, object),
+        "side": SIDE_NAMES[side],
+        "liquidation_price_usd": np.round(price, 8),
+        "liquidation_ratio": exposure.ratio[rows],
+        "liquidation_price_raw": raw,
+        "price_feed": np.full(len(rows), "0x" + shock.feed.hex() if shock.feed else "", object),
+        "price_scale": np.full(len(rows), shock.scale, np.int64),
+        "collateral_at_risk_usd": exposure.at_risk[rows],
+        "seizable_usd": exposure.seizable[rows],
+        "callable": exposure.callable[rows],
+    }
+
+
+def _unexposed(size: int) -> Columns:
+    empty, nan = np.full(size, "", object), np.full(size, np.nan)
+    return {
+        "driver": empty,
+        "side": np.full(size, "none", object),
+        "liquidation_price_usd": nan,
+        "liquidation_ratio": nan,
+        "liquidation_price_raw": empty,
+        "price_feed": empty,
+        "price_scale": np.zeros(size, np.int64),
+        "collateral_at_risk_usd": np.zeros(size),
+        "seizable_usd": np.zeros(size),
+        "callable": np.zeros(size, np.bool_),
+    }
+
+
+def _largest(one: Holdings, debt: bool) -> npt.NDArray[np.object_]:
+    """Symbol of each position's largest collateral (or debt) leg; "" where it has none."""
+    legs = one.legs
+    rows = np.flatnonzero(legs.debt == debt)
+    order = rows[np.lexsort((legs.token[rows], -legs.value[rows], legs.position[rows]))]
+    first = order[np.unique(legs.position[order], return_index=True)[1]]
+    symbols = np.full(legs.positions, "", object)
+    names = np.array([t.symbol for t in one.tokens], dtype=object)
+    if len(first):
+        symbols[legs.position[first]] = names[legs.token[first]]
+    return symbols
+
+
+_ORDER = (
+    "protocol",
+    "market",
+    "account",
+    "owner",
+    "driver",
+    "side",
+    "liquidation_price_usd",
+    "liquidation_ratio",
+    "liquidation_price_raw",
+    "price_feed",
+    "price_scale",
+    "health_factor",
+    "collateral_usd",
+    "debt_usd",
+    "collateral_at_risk_usd",
+    "seizable_usd",
+    "callable",
+    "already_liquidatable",
+    "largest_collateral",
+    "largest_debt",
+)
+
+
+def _sorted(parts: list[Columns]) -> Columns:
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in _ORDER}
+    keys = [joined[k].astype(str) for k in ("account", "market", "protocol", "side", "driver")]
+    order = np.lexsort(keys) if len(joined["account"]) else np.zeros(0, np.int64)
+    return {name: column[order] for name, column in joined.items()}

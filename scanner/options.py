@@ -1,0 +1,161 @@
+"""The options of the commands and their help; what their values look like is in arguments.py."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scanner import arguments
+from scanner.reading import SORTS
+
+Command = Callable[..., Any]
+
+
+def _default_store() -> Path:
+    from scanner.store import default_directory
+
+    return default_directory()
+
+
+def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order of the help text."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _chain(text: str) -> Callable[[Command], Command]:
+    return click.option("--chain", metavar="NAME|ID", callback=arguments.chain, help=text)
+
+
+_store = click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    envvar="BANDSCAN_STORE",
+    show_envvar=True,
+    default=_default_store,
+    show_default="the platform's user data directory",
+    help="The directory that holds everything that lasts.",
+)
+
+
+def _json(text: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--json",
+        "json_to",
+        type=arguments.Target(stdout=True),
+        is_flag=False,
+        flag_value="-",
+        help=text,
+    )
+
+
+scanning = _all(
+    _chain("Which chain; the one of the endpoint where none is named."),
+    click.option(
+        "--rpc",
+        metavar="URL",
+        multiple=True,
+        callback=arguments.endpoints,
+        help="A JSON-RPC endpoint; several are tried in this order. Never stored, never shown."
+        " The chain's public ones where none is given."
+        "  [env var: BANDSCAN_RPC, several separated by blanks or commas]",
+    ),
+    click.option(
+        "--protocol", metavar="NAME", multiple=True, help="Only this protocol; may be repeated."
+    ),
+    click.option(
+        "--deployments",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="TOML with markets to add or replace: forks, testnets, local nodes.",
+    ),
+    _store,
+    click.option(
+        "--block",
+        type=arguments.Block(),
+        metavar=arguments.Block.name,
+        default="latest",
+        show_default=True,
+        help="The block to scan; latest is the newest one that is safe to pin.",
+    ),
+    click.option(
+        "--shock",
+        type=arguments.Shock(),
+        metavar=arguments.Shock.name,
+        multiple=True,
+        help="Which prices move together; may be repeated. Every driver found where none is given.",
+    ),
+    click.option(
+        "--verify",
+        type=arguments.Verify(),
+        metavar=arguments.Verify.name,
+        default="100",
+        show_default=True,
+        help="How many accounts to compare with the protocol's own view.",
+    ),
+    _json("The whole document, to a file, or to stdout where none is named."),
+    click.option(
+        "--positions",
+        "positions_to",
+        type=arguments.Target(".parquet", ".csv"),
+        metavar="FILE.parquet|FILE.csv",
+        help="Every position, one row for each driver.",
+    ),
+    click.option(
+        "--stats",
+        "stats_to",
+        type=arguments.Target(),
+        help="Facts of this run (seconds, requests, bytes) as JSON.",
+    ),
+    click.option(
+        "--patience",
+        type=arguments.Positive("SECONDS"),
+        default=600.0,
+        show_default=True,
+        help="How long to wait without progress before stopping; what was read is kept.",
+    ),
+    click.option(
+        "--quiet", is_flag=True, help="Print nothing but errors, and what --json asks for."
+    ),
+)
+
+reading = _all(
+    _chain("Which chain; needed only where the store holds several."),
+    _store,
+    _json("JSON instead of a table, to a file, or to stdout where none is named."),
+    click.option("--wide", is_flag=True, help="All columns and full addresses, at any width."),
+)
+
+side = click.option(
+    "--side",
+    type=click.Choice(["long", "short"]),
+    help="Only what can be liquidated when the driver falls (long) or rises (short).",
+)
+
+prices = _all(
+    click.option("--from", "low", type=arguments.Positive("PRICE"), help="From this price. [USD]"),
+    click.option("--to", "high", type=arguments.Positive("PRICE"), help="Up to this price. [USD]"),
+)
+
+order = _all(
+    click.option(
+        "--sort",
+        type=click.Choice(list(SORTS)),
+        default="distance",
+        show_default=True,
+        help="What comes first: nearest to spot, largest, least healthy …",
+    ),
+    click.option(
+        "--limit",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="At most so many; 20 in the terminal and all of them in JSON where nothing is said.",
+    ),
+)

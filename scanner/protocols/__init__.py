@@ -1,0 +1,127 @@
+"""One file per protocol; a leading _ marks what forks share. Found by listing this folder.
+
+An adapter is a module that says:
+
+    NAME, ADDRESSES           its name and the address fields of its deployments
+    open_market(chain, row)   the market at the pinned block: configuration, indices, prices, totals
+    follows(market, kind, name)  whether a shock moves anything in the market
+    log_filter(market)        which logs name accounts whose stored state may have changed
+    touched(market, logs)     those accounts
+    read(chain, market, who)  their stored state: integers constant between an account's own events
+    survey(chain, market, …)  stored state + market -> legs, prices, identities, referee (a `Survey`)
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from scanner.core.positions import Exposure, Holdings
+from scanner.core.states import States
+from scanner.errors import Problem
+
+U8 = npt.NDArray[np.uint8]
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LogFilter:
+    """Contracts and first topics to ask for."""
+
+    addresses: list[bytes]
+    topics: list[bytes]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A sum over all accounts found, against the protocol's own total. Integers in raw units.
+
+    `bound` is the tolerated gap as a fraction of the total; 0 for an exact identity.
+    """
+
+    asset: bytes
+    symbol: str
+    kind: str
+    found: int
+    total: int
+    bound: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything the protocol counts was found."""
+        return abs(self.found - self.total) <= self.bound * self.total
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Our health factors against the protocol's own view of the same block."""
+
+    accounts: int
+    checked: int
+    mismatches: int
+    max_rel_error: float
+    p99_rel_error: float
+
+
+@dataclass(frozen=True)
+class UnknownRow:
+    """Accounts whose health cannot be known, and why. `debts` are (asset, raw amount, USD | None)."""
+
+    why: str
+    asset: bytes
+    accounts: int
+    debts: list[tuple[bytes, int, float | None]]
+
+
+class Survey(Protocol):
+    """One market, read and translated."""
+
+    holdings: Holdings
+    identities: list[Identity]
+    unknown: list[UnknownRow]
+    problems: list[Problem]
+    facts: dict[str, Any]
+    drivers: list[str]
+
+    def expose(self, kind: str, name: str) -> Exposure | None:
+        """What a shock does to the positions; None where nothing in the market follows it."""
+
+    def parity(self, chain: Any, count: int | None) -> Parity:
+        """Health factors of `count` accounts (None: all) against the protocol's view."""
+
+
+class Adapter(Protocol):
+    """What a protocol's module offers."""
+
+    NAME: str
+    ADDRESSES: tuple[str, ...]
+
+    def open_market(self, chain: Any, row: Any) -> Any: ...
+    def follows(self, market: Any, kind: str, name: str) -> bool: ...
+    def log_filter(self, market: Any, *, known: bool) -> LogFilter: ...
+    def touched(self, market: Any, logs: Any) -> tuple[U8, I64, npt.NDArray[np.bool_]]: ...
+    def read(self, chain: Any, market: Any, accounts: U8) -> Iterator[tuple[States, U8]]: ...
+    def survey(self, chain: Any, market: Any, states: States, failed: U8) -> Survey: ...
+
+
+_NEEDED = ("NAME", "ADDRESSES", "open_market", "follows", "log_filter", "touched", "read", "survey")
+
+
+@cache
+def adapters() -> dict[str, Adapter]:
+    """Every protocol of this folder by name."""
+    found: dict[str, Adapter] = {}
+    for info in pkgutil.iter_modules(__path__):
+        if info.name.startswith("_"):
+            continue
+        module: Any = importlib.import_module(f"{__name__}.{info.name}")
+        missing = [name for name in _NEEDED if not hasattr(module, name)]
+        if missing or module.NAME in found:
+            raise TypeError(f"protocols/{info.name}.py: missing {missing} or a name taken twice")
+        found[module.NAME] = module
+    return found

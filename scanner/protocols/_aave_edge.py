@@ -1,0 +1,259 @@
+"""Liquidation prices of an Aave market under one shock, exact, and what a first call may take. Pure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scanner.core import price, search
+from scanner.core.integers import LARGEST_FACTOR, LARGEST_RESULT
+from scanner.core.legs import rows_of
+from scanner.core.shocks import Shock
+
+from ._aave_book import Book
+from ._aave_rules import BASE_UNIT, BPS, RAY, Pair, Seizure, health_factors, healthy, seize
+from ._aave_trial import Trial
+
+I8 = npt.NDArray[np.int8]
+I64 = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Liquidation prices of all positions under one shock.
+
+    Attributes
+    ----------
+    side : int8 array
+        +1 long, -1 short, 0 none (also for the already liquidatable).
+    raw : int64 array
+        p*, the last feed answer at which the position is healthy; 0 where side is 0.
+    ratio : float64 array
+        p* over the present answer; NaN where side is 0.
+    """
+
+    side: I8
+    raw: I64
+    ratio: F64
+
+
+def edges(book: Book, shock: Shock) -> Edges:
+    """p* of every position: the closed form, then the pool's own integers around it.
+
+    Aave up to 3.4 cuts the average threshold to whole basis points, so the edge lies between the
+    closed form and the closed form with thresholds one basis point lower; the search starts at
+    the one and looks past the other.
+    """
+    size = book.legs.positions
+    side, raw = np.zeros(size, np.int8), np.zeros(size, np.int64)
+    if size:
+        chosen, near, far, margin = _guesses(book, shock)
+        step = -side_sign(chosen)
+        positions = np.flatnonzero(step != 0)
+        near, far, margin, step = near[positions], far[positions], margin[positions], step[positions]
+        present = np.full(len(positions), shock.present, np.int64)
+        near = _whole(near + -step * margin)
+        far = _whole(far + step * margin)
+        limit = np.where(step < 0, _lowest(shock.present), _highest(shock.present))
+        # Sums beyond int64 are computed in Python integers: positions of tens of billions at the
+        # far end of a rise.
+        gross = np.add.reduceat(book.base.astype(np.float64), book.starts[:-1])[positions]
+        reach = np.where(step < 0, 1.0, limit / shock.present)
+        wide = gross * reach >= LARGEST_RESULT
+        for part, kind in ((~wide, False), (wide, True)):
+            rows = positions[part]
+            if not len(rows):
+                continue
+            judge = Trial(book, rows, shock, wide=kind).judge()
+            found_at, found = search.last_healthy(
+                judge, present[part], near[part], far[part], step[part], limit[part]
+            )
+            raw[rows] = np.where(found, found_at, 0)
+            side[rows] = np.where(found, -step[part], 0)
+    ratio = np.where(side != 0, raw / shock.present, np.nan)
+    return Edges(side, raw, ratio)
+
+
+def side_sign(side: I8) -> I64:
+    """Sides as int64: +1 long, -1 short."""
+    return side.astype(np.int64)
+
+
+def _lowest(present: int) -> int:
+    return max(1, int(present * price.LOWEST))
+
+
+def _highest(present: int) -> int:
+    return min(LARGEST_FACTOR, int(present * price.HIGHEST))
+
+
+def _whole(guess: F64) -> I64:
+    return np.clip(guess, 1, LARGEST_FACTOR).astype(np.int64)
+
+
+def _guesses(book: Book, shock: Shock) -> tuple[I8, F64, F64, F64]:
+    """Side, near and far end of the edge [feed units], and how far rounding can move it."""
+    legs = book.legs
+    totals = book.totals()
+    ok = healthy(book.rules, totals)
+    weighted = totals.weighted.to_float() / BPS
+    collateral, debt = totals.collateral.astype(np.float64), totals.debt.astype(np.float64)
+    moves = shock.follows[legs.token]
+    base = book.base.astype(np.float64)
+    weight = np.where(legs.debt, -1.0, book.threshold / BPS)
+    moving = legs.total(np.where(moves, base * weight, 0.0))
+    held = legs.total(np.where(moves & ~legs.debt, base, 0.0))
+    gross = weighted + debt
+    side = np.where(ok, price.side_of(moving, gross), 0).astype(np.int8)
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        far = 1.0 - (weighted - debt) / moving
+        near = far
+        if book.rules.truncates:
+            uniform = _uniform(book)
+            cut = np.where(uniform, 0.0, 1.0 / BPS)
+            near = 1.0 - (weighted - collateral * cut - debt) / (moving - held * cut)
+            near = np.where(np.isfinite(near), near, 1.0)
+        slope = np.abs(moving) / shock.present
+        rounded = shock.rest[legs.token] != 0
+        error = np.where(moves, 1.0 + rounded * (book.whole + 1.0), 0.0)
+        noise = legs.total(error * np.abs(weight)) + 1.0
+        margin = noise / slope + 2.0 + 1e-14 * shock.present * gross / np.abs(moving)
+    fall = side > 0
+    near = np.where(fall, np.minimum(near, 1.0), np.maximum(near, 1.0))
+    far = np.where(fall, np.minimum(far, near), np.maximum(far, near))
+    reachable = np.where(fall, near >= price.LOWEST, near <= price.HIGHEST)
+    side = np.where(reachable, side, 0).astype(np.int8)
+    scale = float(shock.present)
+    clean = [np.nan_to_num(x, nan=1.0, posinf=1e18, neginf=0.0) for x in (near, far, margin)]
+    return side, clean[0] * scale, clean[1] * scale, clean[2]
+
+
+def _uniform(book: Book) -> Bool:
+    """True where all collateral of a position has one threshold, so that no cut happens."""
+    held = ~book.legs.debt
+    highest = np.maximum.reduceat(np.where(held, book.threshold, 0), book.starts[:-1])
+    lowest = np.minimum.reduceat(np.where(held, book.threshold, BPS + 1), book.starts[:-1])
+    return np.asarray(highest == lowest)
+
+
+@dataclass(frozen=True)
+class FirstCall:
+    """The first liquidation call on each of some positions, for its largest pair.
+
+    Attributes
+    ----------
+    value : float64 array
+        Collateral taken (fee included), at the trial price. [USD]
+    callable : bool array
+        False where no pair can be called: paused, in grace, or too small.
+    collateral, debt : int64 arrays
+        Reserve indices of the pair; -1 where there is none.
+    seizure : Seizure
+        Amounts in token units.
+    """
+
+    value: F64
+    callable: Bool
+    collateral: I64
+    debt: I64
+    seizure: Seizure
+
+
+def first_call(book: Book, positions: I64, shock: Shock, answer: I64, *, exact: bool) -> FirstCall:
+    """What one call may take from `positions` (sorted) when the feed answers `answer`.
+
+    The pair of collateral and debt with the largest seizure, by the version's close factor, bonus,
+    fee and dust rules. With `exact`, amounts are Python integers equal to the contract's; without,
+    floats.
+    """
+    size = len(positions)
+    if not size:
+        none, nothing = np.zeros(0), np.zeros(0, np.int64)
+        return FirstCall(none, none > 0, nothing, nothing, Seizure(none, none, none))
+    reserves, rules = book.market.reserves, book.rules
+    rows, begin = rows_of(book.starts, positions)
+    owner = np.repeat(np.arange(size), np.diff(np.append(begin, len(rows))))
+    token, debt = book.legs.token[rows], book.legs.debt[rows]
+    quoted = reserves.price[token]
+    moves = shock.follows[token]
+    quoted = np.where(moves, shock.prices(token, answer[owner]), quoted)
+
+    # Every (collateral, debt) pair of a position: its collateral legs, each repeated once per debt.
+    held = np.flatnonzero(~debt & (book.threshold[rows] > 0))
+    owed = np.flatnonzero(debt)
+    debts_from = np.searchsorted(owner[owed], np.arange(size + 1))
+    repeat = np.diff(debts_from)[owner[held]]
+    c = np.repeat(held, repeat)
+    within = np.arange(len(c)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
+    d = owed[debts_from[owner[c]] + within]
+
+    kind = object if exact else np.float64
+    unit = book.unit[rows].astype(kind)
+    amount = book.whole[rows].astype(kind) * unit + book.rest[rows].astype(kind)
+    quote = quoted.astype(kind)
+    worth = amount * quote
+    up = debt & rules.floor_ceil
+    base = np.where(up, -(-worth // unit), worth // unit)
+    totals_debt = np.add.reduceat(np.where(debt, base, 0), begin)
+    if exact:
+        health = health_factors(rules, Trial(book, positions, shock, wide=True).totals(
+            np.arange(size), answer.astype(object)))
+    else:
+        weighted = np.add.reduceat(np.where(debt, 0.0, base * book.threshold[rows]), begin)
+        health = weighted / BPS / np.maximum(totals_debt, 1e-9) * 1e18
+    pair = Pair(
+        health=health[owner[c]],
+        total_debt=totals_debt[owner[c]],
+        collateral=amount[c],
+        collateral_base=base[c],
+        collateral_price=quote[c],
+        collateral_unit=unit[c],
+        debt=amount[d],
+        debt_base=base[d],
+        debt_price=quote[d],
+        debt_unit=unit[d],
+        bonus=book.bonus[rows][c].astype(kind),
+        fee=reserves.fee[token[c]].astype(kind),
+    )
+    taken = seize(rules, pair)
+    callable_ = _callable(book, token[c], token[d], taken)
+    value = (taken.taken * pair.collateral_price).astype(np.float64)
+    value = value / pair.collateral_unit.astype(np.float64) / BASE_UNIT
+    return _largest(size, owner[c], token[c], token[d], value, callable_, taken)
+
+
+def _callable(book: Book, collateral: npt.NDArray[np.int32], debt: npt.NDArray[np.int32], taken: Seizure) -> Bool:
+    """Neither side paused or in grace, and both burns at least one scaled unit.
+
+    Source: ValidationLogic.validateLiquidationCall; ScaledBalanceTokenBase._burnScaled reverts on
+    an amount that scales to 0 (InvalidBurnAmount).
+    """
+    reserves = book.market.reserves
+    index = np.array([v / RAY for v in reserves.debt_index])[debt]
+    income = np.array([v / RAY for v in reserves.income])[collateral]
+    least = 1.0 if book.rules.floor_ceil else 0.5
+    burned = taken.repay.astype(np.float64) / index >= least
+    received = (taken.taken - taken.fee).astype(np.float64) / income
+    enough = received > 0 if book.rules.floor_ceil else received >= 0.5
+    open_ = reserves.callable[collateral] & reserves.callable[debt]
+    return np.asarray(open_ & burned & enough, np.bool_)
+
+
+def _largest(size: int, owner: I64, collateral: npt.NDArray[np.int32], debt: npt.NDArray[np.int32], value: F64, callable_: Bool, taken: Seizure) -> FirstCall:
+    """Of each position the callable pair of most value, else the pair of most value."""
+    order = np.lexsort((-value, ~callable_, owner))
+    first = order[np.unique(owner[order], return_index=True)[1]] if len(order) else order
+    rows = owner[first]
+    worth, can = np.zeros(size), np.zeros(size, np.bool_)
+    c, d = np.full(size, -1, np.int64), np.full(size, -1, np.int64)
+    columns = []
+    for amounts in (taken.repay, taken.taken, taken.fee):
+        column = np.zeros(size, amounts.dtype)
+        column[rows] = amounts[first]
+        columns.append(column)
+    can[rows], c[rows], d[rows] = callable_[first], collateral[first], debt[first]
+    worth[rows] = np.where(callable_[first], value[first], 0.0)
+    return FirstCall(worth, can, c, d, Seizure(*columns))

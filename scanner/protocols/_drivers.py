@@ -1,0 +1,147 @@
+"""Which driver each token of a market follows, and the shocks that come of it. Pure.
+
+First hit wins (design: "Which driver a token follows"), and the source is kept: "deployment" (a
+row of the deployments file), "adapter" (the price adapter's root feed), "table" (the shipped table
+by chain and address), "symbol" (the shipped table by symbol), "own" (a driver of its own).
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scanner.core.shocks import Shock, follow
+from scanner.deployments import DriverTables
+
+from ._feeds import Path
+
+I64 = npt.NDArray[np.int64]
+
+MARKET = "market"
+_RATIO_SCALE = 10**9  # the axis of the market shock: a ratio in billionths
+
+
+@dataclass(frozen=True)
+class Following:
+    """What one token follows.
+
+    `driver` is None for a token that follows none (a dollar stable); `feed`, `answer`, `scale` and
+    `description` are of the root feed, `ratio` as in `_feeds.Path`.
+    """
+
+    driver: str | None
+    source: str
+    feed: bytes
+    answer: int
+    scale: int
+    description: str
+    ratio: tuple[int, int]
+
+
+def followings(
+    chain_id: int,
+    addresses: list[bytes],
+    symbols: list[str],
+    sources: list[bytes],
+    prices: I64,
+    base_unit: int,
+    paths: Mapping[bytes, Path],
+    declared: Mapping[bytes, str | None],
+    tables: DriverTables,
+) -> list[Following]:
+    """One entry per token, in order. Arguments are columns of equal length; see Following."""
+    found = []
+    for address, symbol, source, price in zip(addresses, symbols, sources, prices, strict=True):
+        path = paths.get(source)
+        if path is None or path.answer <= 0:
+            path = Path(source, int(price), base_unit, "")
+        driver, told_by = _driver(chain_id, address, symbol, path, declared, tables)
+        found.append(
+            Following(
+                driver,
+                told_by,
+                path.root,
+                path.answer,
+                path.scale,
+                path.description,
+                path.ratio,
+            )
+        )
+    return found
+
+
+def _driver(
+    chain_id: int,
+    address: bytes,
+    symbol: str,
+    path: Path,
+    declared: Mapping[bytes, str | None],
+    tables: DriverTables,
+) -> tuple[str | None, str]:
+    if address in declared:
+        return declared[address], "deployment"
+    if path.fixed:
+        return None, "adapter"
+    if path.description:
+        try:
+            return tables.of_feed(path.description), "adapter"
+        except KeyError:
+            pass  # a feed that says something else than "X / USD" tells nothing: on to the tables
+    if (chain_id, address) in tables.by_address:
+        return tables.by_address[chain_id, address], "table"
+    if symbol in tables.by_symbol:
+        return tables.by_symbol[symbol], "symbol"
+    return symbol, "own"
+
+
+def shock_of(
+    kind: str, name: str, symbols: list[str], sources: list[bytes], prices: I64, base_unit: int,
+    tokens: list[Following],
+) -> Shock | None:
+    """The shock in this market, or None where nothing in it follows.
+
+    `kind` is "driver" (name: the driver), "token" (name: the symbol) or "market".
+    """
+    priced = prices > 0
+    drivers = np.array([t.driver if t.driver is not None else "" for t in tokens], dtype=object)
+    if kind == "token":
+        follows = np.array([s == name for s in symbols], np.bool_) & priced
+        if not follows.any():
+            return None
+        first = int(np.flatnonzero(follows)[0])
+        feed, answer, scale, text = sources[first], int(prices[first]), base_unit, ""
+        ratios: dict[int, tuple[int, int]] = {}
+    elif kind == MARKET:
+        follows = (drivers != "").astype(np.bool_) & priced
+        feed, answer, scale, text, ratios = b"", _RATIO_SCALE, _RATIO_SCALE, "", {}
+    else:
+        follows = (drivers == name).astype(np.bool_) & priced
+        if not follows.any():
+            return None
+        root = _root(name, [tokens[i] for i in np.flatnonzero(follows)],
+                     [symbols[i] for i in np.flatnonzero(follows)])
+        feed, answer, scale, text = root.feed, root.answer, root.scale, root.description
+        ratios = {
+            int(i): tokens[i].ratio for i in np.flatnonzero(follows) if tokens[i].feed == root.feed
+        }
+    if not follows.any():
+        return None
+    whole, rest, unit = follow(answer, prices, follows, ratios)
+    return Shock(name, kind, feed, text, scale, answer, follows, whole, rest, unit)
+
+
+def _root(driver: str, followers: list[Following], symbols: list[str]) -> Following:
+    """The root feed of a driver in one market: the one most tokens stand on.
+
+    Between equals the one of the driver's own token (WETH for ETH) comes first.
+    """
+    count = Counter(f.feed for f in followers)
+
+    def order(place: int) -> tuple[int, int, int, int]:
+        following = followers[place]
+        own = symbols[place].upper() in {driver.upper(), f"W{driver}".upper()}
+        return (-bool(following.description), -count[following.feed], -own, place)
+
+    return followers[min(range(len(followers)), key=order)]

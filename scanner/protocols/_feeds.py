@@ -1,0 +1,142 @@
+"""From a token's price source down to the root feed that moves it, by the adapters' own getters.
+
+Which getter belongs to which adapter: aave-dao/aave-price-feeds (PriceCapAdapterBase,
+PriceCapAdapterStable, CLSynchronicityPriceAdapterPegToBase, FixedPriceAdapter) and
+sparkdotfi/sparklend-advanced (exchange-rate oracles). A ratio found here is used only where it
+reproduces the adapter's present answer to the last digit (core/shocks.py).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from scanner.chain import abi
+from scanner.chain.pinned import Call, Chain, Failed
+
+_ADAPTER = abi.load("price_adapter")
+_DEPTH = 4  # adapters on adapters; the deepest known is two
+_PROBES = (
+    "description",
+    "decimals",
+    "latestAnswer",
+    "BASE_TO_USD_AGGREGATOR",
+    "getRatio",
+    "RATIO_DECIMALS",
+    "getSnapshotRatio",
+    "getSnapshotTimestamp",
+    "getMaxRatioGrowthPerSecond",
+    "ASSET_TO_USD_AGGREGATOR",
+    "PEG_TO_BASE",
+    "ASSET_TO_PEG",
+    "DENOMINATOR",
+    "DECIMALS",
+    "ethSource",
+    "price",
+)
+
+
+@dataclass(frozen=True)
+class Path:
+    """A price source and the root feed under it.
+
+    Attributes
+    ----------
+    root : bytes
+        Address of the feed at the bottom (the source itself where it is one).
+    answer : int
+        The root's `latestAnswer`; 0 where it gives none.
+    scale : int
+        10**decimals of the root.
+    description : str
+        What the root says of itself; "" where it says nothing.
+    ratio : (int, int)
+        The source's price is floor(answer * numerator / denominator), as far as getters tell.
+    fixed : bool
+        True for an adapter that answers a constant.
+    """
+
+    root: bytes
+    answer: int
+    scale: int
+    description: str
+    ratio: tuple[int, int] = (1, 1)
+    fixed: bool = False
+
+
+def trace(chain: Chain, sources: Iterable[bytes]) -> dict[bytes, Path]:
+    """The path of every source, by address; sources of zero are left out."""
+    known: dict[bytes, dict[str, Any]] = {}
+    wanted = sorted({s for s in sources if any(s)})
+    for _ in range(_DEPTH):
+        asked = [s for s in wanted if s not in known]
+        if not asked:
+            break
+        calls = [Call(source, _ADAPTER, probe) for source in asked for probe in _PROBES]
+        answers = chain.read(calls)
+        for place, source in enumerate(asked):
+            row = answers[place * len(_PROBES) : (place + 1) * len(_PROBES)]
+            known[source] = {
+                probe: value
+                for probe, value in zip(_PROBES, row, strict=True)
+                if not isinstance(value, Failed)
+            }
+        wanted = sorted({child for s in asked for child in _children(known[s])})
+    return {s: _path(s, known, chain.block.timestamp) for s in known}
+
+
+def _children(getters: dict[str, Any]) -> list[bytes]:
+    names = ("BASE_TO_USD_AGGREGATOR", "ASSET_TO_USD_AGGREGATOR", "PEG_TO_BASE", "ASSET_TO_PEG")
+    return [_raw(getters[name]) for name in (*names, "ethSource") if name in getters]
+
+
+def _path(source: bytes, known: dict[bytes, dict[str, Any]], now: int, depth: int = 0) -> Path:
+    getters = known.get(source, {})
+    answer = int(getters.get("latestAnswer", 0))
+    decimals = getters.get("decimals", 8)
+    leaf = Path(
+        root=source,
+        answer=max(answer, 0),
+        scale=10 ** (decimals if decimals <= 18 else 8),
+        description=str(getters.get("description", "")),
+    )
+    if depth >= _DEPTH:
+        return leaf
+    child, ratio = _step(getters, known, now)
+    if child is None:
+        fixed = "price" in getters and getters["price"] == answer and "aggregator" not in getters
+        return Path(leaf.root, leaf.answer, leaf.scale, leaf.description, fixed=fixed)
+    under = _path(child, known, now, depth + 1)
+    ratio = (under.ratio[0] * ratio[0], under.ratio[1] * ratio[1])
+    return Path(under.root, under.answer, under.scale, under.description, ratio, under.fixed)
+
+
+def _step(
+    getters: dict[str, Any], known: dict[bytes, dict[str, Any]], now: int
+) -> tuple[bytes | None, tuple[int, int]]:
+    """The feed one step below, and how the price follows it; (None, …) at a leaf."""
+    if "BASE_TO_USD_AGGREGATOR" in getters:
+        return _raw(getters["BASE_TO_USD_AGGREGATOR"]), _capped_ratio(getters, now)
+    if "ASSET_TO_USD_AGGREGATOR" in getters:
+        return _raw(getters["ASSET_TO_USD_AGGREGATOR"]), (1, 1)
+    if "PEG_TO_BASE" in getters and "ASSET_TO_PEG" in getters:
+        factor = known.get(_raw(getters["ASSET_TO_PEG"]), {}).get("latestAnswer", 0)
+        ratio = (int(factor) * 10 ** int(getters.get("DECIMALS", 8)), getters.get("DENOMINATOR", 1))
+        return _raw(getters["PEG_TO_BASE"]), (ratio[0], max(int(ratio[1]), 1))
+    if "ethSource" in getters:
+        return _raw(getters["ethSource"]), (1, 1)
+    return None, (1, 1)
+
+
+def _capped_ratio(getters: dict[str, Any], now: int) -> tuple[int, int]:
+    """PriceCapAdapterBase: the exchange rate, but no more than snapshot + growth * time."""
+    ratio = int(getters.get("getRatio", 0))
+    grown = {"getSnapshotRatio", "getSnapshotTimestamp", "getMaxRatioGrowthPerSecond"}
+    if grown <= getters.keys():
+        seconds = now - int(getters["getSnapshotTimestamp"])
+        cap = int(getters["getSnapshotRatio"]) + int(getters["getMaxRatioGrowthPerSecond"]) * seconds
+        ratio = min(ratio, cap)
+    return max(ratio, 0), 10 ** min(int(getters.get("RATIO_DECIMALS", 18)), 36)
+
+
+def _raw(address: str | bytes) -> bytes:
+    return bytes.fromhex(address[2:]) if isinstance(address, str) else bytes(address)

@@ -1,0 +1,173 @@
+"""Aave v3, from 3.0 to 3.7: pooled lending with one health factor per account.
+
+Liquidatable when  sum(collateral * price * threshold) / sum(debt * price) < 1
+(aave-v3-origin, GenericLogic.calculateUserAccountData; rounding by generation: `_aave_rules`).
+Borrowers are all `onBehalfOf` of the pool's Borrow events: variable debt cannot be transferred, so
+there is no other way into debt. Completeness: the sum of scaled debts equals scaledTotalSupply of
+the variable debt token, exactly.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from scanner.chain import abi
+from scanner.chain.logs import LogChunk
+from scanner.chain.pinned import Chain
+from scanner.core.states import States
+from scanner.deployments import Market
+
+from . import LogFilter
+from ._aave_book import COLLATERAL, CONFIG, DEBT, EMODE, FIRST, KINDS, PRINCIPAL, RATE, UPDATED
+from ._aave_market import AaveMarket, read_market
+from ._aave_survey import AaveSurvey, shock_in, survey_of
+
+NAME = "aave_v3"
+ADDRESSES = ("pool",)
+
+U8 = npt.NDArray[np.uint8]
+I64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+_POOL = abi.load("aave_v3_pool")
+_TOKEN = abi.load("aave_v3_token")
+_CHUNK = 4_000  # accounts read and stored in one step
+_WIDTH = 128  # reserves in a user's bitmap
+
+# Which topic of an event names the account whose stored state may have changed.
+_NAMED = {
+    "Borrow": (2,),  # onBehalfOf, the debtor; `user` in the data is only the caller
+    "Repay": (2,),
+    "Supply": (2,),
+    "Withdraw": (2,),
+    "LiquidationCall": (3,),
+    "ReserveUsedAsCollateralEnabled": (2,),
+    "ReserveUsedAsCollateralDisabled": (2,),
+    "UserEModeSet": (1,),
+    "DeficitCreated": (1,),
+    "MintUnbacked": (2,),
+    "SwapBorrowRateMode": (2,),
+    "RebalanceStableBorrowRate": (2,),
+}
+_BORROW = _POOL.topic("Borrow")
+_TRANSFER = _TOKEN.topic("BalanceTransfer")
+
+
+def open_market(chain: Chain, row: Market) -> AaveMarket:
+    """The pool of a deployments row, at the pinned block."""
+    return read_market(chain, NAME, row.name, row.addresses["pool"], row.drivers)
+
+
+def log_filter(market: AaveMarket, *, known: bool) -> LogFilter:
+    """Borrow events alone while no state is stored (`known` false); else all that touch state.
+
+    Until an account has been read there is nothing that could be out of date, so the long way from
+    the first block asks for the one event that makes a borrower.
+    """
+    if not known:
+        return LogFilter([market.pool], [_BORROW])
+    topics = [_POOL.topic(event) for event in _NAMED]
+    return LogFilter([market.pool, *market.reserves.collateral_token], [*topics, _TRANSFER])
+
+
+def touched(market: AaveMarket, logs: LogChunk) -> tuple[U8, I64, Bool]:
+    """Accounts named by a chunk of logs, the blocks, and whether the log makes a borrower."""
+    places: list[tuple[bytes, tuple[int, ...]]] = [(_TRANSFER, (1, 2))]
+    places += [(_POOL.topic(event), named) for event, named in _NAMED.items()]
+    first = logs.topics[:, 0]
+    rows, columns = [], []
+    for topic, named in places:
+        hit = np.flatnonzero((first == np.frombuffer(topic, np.uint8)).all(axis=1))
+        for column in named:
+            rows.append(hit)
+            columns.append(np.full(len(hit), column))
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    add = (first[row] == np.frombuffer(_BORROW, np.uint8)).all(axis=1)
+    return logs.topics[row, column, 12:], logs.block[row], add
+
+
+def read(chain: Chain, market: AaveMarket, accounts: U8) -> Iterator[tuple[States, U8]]:
+    """Stored states of accounts, a few thousand at a time, with those that could not be read.
+
+    First the bitmap and e-mode of everybody, then only what the bitmap names: the collateral and
+    debt balances of accounts that borrow.
+    """
+    for begin in range(0, len(accounts), _CHUNK):
+        yield _read_chunk(chain, market, accounts[begin : begin + _CHUNK])
+
+
+def _read_chunk(chain: Chain, market: AaveMarket, accounts: U8) -> tuple[States, U8]:
+    size = len(accounts)
+    flags = chain.bulk(
+        np.frombuffer(market.pool, np.uint8),
+        np.concatenate(
+            [
+                abi.pack(_POOL.selector(getter), accounts)
+                for getter in ("getUserConfiguration", "getUserEMode")
+            ]
+        ),
+        words=1,
+    )
+    config, emode = flags.words[:size, 0], flags.words[size:, 0]
+    good = flags.ok[:size] & flags.ok[size:]
+
+    reserves = market.reserves
+    bits = np.unpackbits(config, axis=1)[:, ::-1]
+    borrows, collateral = bits[:, 0::2] == 1, bits[:, 1::2] == 1
+    known = np.zeros(_WIDTH, np.bool_)
+    known[reserves.number] = True
+    # A bit of a reserve that the pool no longer lists (dropReserve, to v3.6) counts for nothing.
+    borrows &= known & good[:, None]
+    collateral &= known & good[:, None] & borrows.any(axis=1)[:, None]
+    stable = np.zeros(_WIDTH, np.bool_)
+    stable[reserves.number] = [total > 0 for total in reserves.stable_total]
+    wanted = np.zeros((size, _WIDTH, KINDS), np.bool_)
+    wanted[:, :, COLLATERAL], wanted[:, :, DEBT] = collateral, borrows
+    for kind in (PRINCIPAL, RATE, UPDATED):
+        wanted[:, :, kind] = borrows & stable
+
+    who, number, kind = np.nonzero(wanted)
+    balances = chain.bulk(_targets(market)[number, kind], _calldata(accounts[who], kind), words=1)
+    good[who[~balances.ok]] = False
+
+    head = np.arange(size)
+    owner = np.concatenate([head, head, who])
+    slot = np.concatenate(
+        [np.full(size, CONFIG), np.full(size, EMODE), FIRST + KINDS * number + kind]
+    )
+    value = np.concatenate([config, emode, balances.words[:, 0]])
+    keep = good[owner]
+    order = np.lexsort((slot[keep], owner[keep]))
+    counts = np.bincount(owner[keep], minlength=size)[good]
+    states = States(accounts[good], counts, slot[keep][order], value[keep][order])
+    return states, accounts[~good]
+
+
+def _targets(market: AaveMarket) -> U8:
+    """Token contract by reserve id and kind of balance: shape (128, kinds, 20)."""
+    table = np.zeros((_WIDTH, KINDS, 20), np.uint8)
+    reserves = market.reserves
+    columns = [reserves.collateral_token, reserves.debt_token, *[reserves.stable_token] * 3]
+    for kind, tokens in enumerate(columns):
+        table[reserves.number, kind] = np.frombuffer(b"".join(tokens), np.uint8).reshape(-1, 20)
+    return table
+
+
+def _calldata(accounts: U8, kind: I64) -> U8:
+    """`getter(account)` rows; the getter by kind of balance."""
+    getters = ["scaledBalanceOf"] * 2 + ["principalBalanceOf", "getUserStableRate"]
+    selectors = [_TOKEN.selector(getter) for getter in [*getters, "getUserLastUpdated"]]
+    data = abi.pack(_TOKEN.selector("scaledBalanceOf"), accounts)
+    data[:, :4] = np.frombuffer(b"".join(selectors), np.uint8).reshape(-1, 4)[kind]
+    return data
+
+
+def follows(market: AaveMarket, kind: str, name: str) -> bool:
+    """Whether a shock moves anything in the market."""
+    return shock_in(market, kind, name) is not None
+
+
+def survey(chain: Chain, market: AaveMarket, states: States, failed: U8) -> AaveSurvey:
+    """Legs, prices, identities and referee of the market; see `_aave_survey`."""
+    return survey_of(chain, market, states, failed)
