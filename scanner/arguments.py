@@ -88,7 +88,7 @@ class Positive(ParamType):
 class Account(ParamType):
     """An address, in lower case once it is accepted; mixed case must carry its checksum."""
 
-    name = "0x…"
+    name = "0x address"
 
     def convert(self, value: Any, param: Parameter, ctx: Context) -> str:
         text = str(value)

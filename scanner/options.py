@@ -150,7 +150,7 @@ order = _all(
         type=click.Choice(list(SORTS)),
         default="distance",
         show_default=True,
-        help="What comes first: nearest to spot, largest, least healthy …",
+        help="What comes first: nearest to spot, largest, least healthy ...",
     ),
     click.option(
         "--limit",

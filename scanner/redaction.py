@@ -13,7 +13,7 @@ HIDDEN = "<hidden>"
 
 _URL = re.compile(r"\b(?:https?|wss?)://[^\s\"'<>]+", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s,]+")
-_NOT_SECRET = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
+_NOT_SECRET = frozenset({"127.0.0.1", "0.0.0.0"})
 _SHORTEST_SEGMENT = 9  # characters; "v3" and "mainnet" are no keys
 _SHORTEST_VALUE = 3  # of a query value or of a user part
 
@@ -47,9 +47,7 @@ def given_urls(arguments: Sequence[str], environment: Mapping[str, str]) -> list
     >>> given_urls(["scan", "--rpc", "node/key", "--rcp=http://a/b"], {"BANDSCAN_RPC": "c, d"})
     ['node/key', 'http://a/b', 'c', 'd']
     """
-    found = [
-        after for option, after in pairwise(arguments) if option == "--rpc"
-    ]
+    found = [after for option, after in pairwise(arguments) if option == "--rpc"]
     for argument in arguments:
         _, sign, value = argument.partition("=")
         if argument.startswith("--rpc=") or (argument.startswith("-") and sign and "://" in value):
@@ -81,6 +79,7 @@ def _pieces(url: str) -> set[str]:
     pieces |= long_segments | {v for v in [*values, *user] if len(v) >= _SHORTEST_VALUE}
     if long_segments:
         pieces |= {parts.path.rstrip("/")}
-    if host not in _NOT_SECRET:
-        pieces |= {parts.netloc, host} - {""}
+    # providers put keys into names of several labels; "geth" or "localhost" is an ordinary word
+    if "." in host and host not in _NOT_SECRET:
+        pieces |= {parts.netloc, host}
     return pieces | {unquote(piece) for piece in pieces} | {quote(piece) for piece in pieces}

@@ -3,7 +3,7 @@
 Codes mean nothing across vendors (-32005 alone is a rate limit, too many results, a range, a
 timeout or "method disabled"), so the text decides first, then the code, then the HTTP status.
 Texts, codes and the order come from public client sources and provider documentation; each row
-below is quoted in tests/scanner_chain/test_faults.py.
+below is quoted in tests/scanner_chain/test_rpc_faults.py.
 """
 
 import json
@@ -277,6 +277,8 @@ def narrower(fault: Fault, first: int, last: int) -> int | None:
             return high - low + 1
     if pairs:
         return None
+    # The request's own numbers, repeated in the text, are no hint.
+    text = re.sub(rf"\b({first}|{last}|{asked}|{asked - 1})\b", "", text)
     for pattern in _BLOCKS:
         for digits, thousand in pattern.findall(text):
             count = int(re.sub(r"[,.]", "", digits)) * (1000 if thousand else 1)

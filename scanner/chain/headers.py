@@ -33,7 +33,7 @@ async def header_of(client: Client, block: int | str) -> Block:
     """The header of a number or a tag.
 
     A number the node does not know yet is waited for (an endpoint may be behind the one that
-    named it); an unknown tag raises `Untrue`'s ReadError after a few tries.
+    named it); a tag the node refuses or has no block for raises `Refused`.
     """
 
     def accept(raw: msgspec.Raw) -> Block:
@@ -53,4 +53,7 @@ async def header_of(client: Client, block: int | str) -> Block:
         return found
 
     name = hex_of(block) if isinstance(block, int) else msgspec.json.encode(block)
-    return await client.ask("eth_getBlockByNumber", b"[%b,false]" % name, accept)
+    optional = block in ("safe", "finalized")  # not every chain has them
+    return await client.ask(
+        "eth_getBlockByNumber", b"[%b,false]" % name, accept, shrinkable=optional
+    )

@@ -117,7 +117,12 @@ def at_risk_total(document: Document, driver: str, side: str) -> float | None:
 def at_least(document: Document, amount: object) -> str:
     """An amount; of an incomplete scan it is at least so much."""
     shown = words.usd(amount)
-    return shown if document["complete"] or shown == words.MISSING else f"≥{shown}"
+    return shown if shown == words.MISSING else more(document) + shown
+
+
+def more(document: Document) -> str:
+    """What stands before a number that can only grow."""
+    return "" if document["complete"] else "≥"
 
 
 def no_band(document: Document) -> str:

@@ -35,7 +35,8 @@ class Bars:
             TimeElapsedColumn(),
             console=self._screen,
             transient=True,
-            disable=quiet or not self._screen.is_terminal,
+            # isatty and not rich's own guess: FORCE_COLOR is about colour, not about bars
+            disable=quiet or sys.stderr is None or not sys.stderr.isatty(),
             redirect_stdout=False,
             redirect_stderr=False,
         )

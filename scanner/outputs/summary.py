@@ -63,7 +63,7 @@ def _driver(screen: Screen, document: Document, name: str) -> None:
     if facts:
         if facts["spot_usd"] is not None:
             title.append(f" at {words.price(facts['spot_usd'])}")
-        borrowers = words.count(facts["borrowers"], "borrower")
+        borrowers = phrases.more(document) + words.count(facts["borrowers"], "borrower")
         collateral, debt = (
             phrases.at_least(document, facts[key]) for key in ("collateral_usd", "debt_usd")
         )
@@ -99,7 +99,8 @@ def _band(document: Document, band: Mapping[str, Any], driver: str) -> list[Text
 
 def _totals(screen: Screen, document: Document) -> None:
     markets = document["markets"]
-    found = words.count(sum(row["borrowers"] for row in markets), "borrower")
+    borrowers = words.count(sum(row["borrowers"] for row in markets), "borrower")
+    found = phrases.more(document) + borrowers
     screen.print(f"{found} in {words.count(len(markets), 'market')}")
     now = document["already_liquidatable"]
     if now["positions"]:
@@ -113,7 +114,11 @@ def _totals(screen: Screen, document: Document) -> None:
     else:
         screen.print("Already liquidatable: none" + _so_far(document))
     for row in document["unknown"]:
-        debt = "its debt has no price" if row["debt_usd"] is None else words.usd(row["debt_usd"])
+        debt = (
+            "debt without a price"
+            if row["debt_usd"] is None
+            else f"{words.usd(row['debt_usd'])} debt"
+        )
         screen.print(
             Text(
                 f"Unknown: {words.count(row['accounts'], 'account')} of {where(row)},"

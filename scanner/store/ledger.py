@@ -2,8 +2,8 @@
 
 Raw integers only, constant between an account's own events, so a later scan reads new logs and
 re-reads the accounts they name. Every public write is one transaction: a process killed at any
-moment loses at most the step it was in. Of every transaction the checkpoint (block and hash up to
-which logs were read) is a part; the newest checkpoint is the cursor.
+moment loses at most the step it was in. Accounts found and the checkpoint (block and hash up to
+which logs were read) are written together; the newest checkpoint is the cursor.
 
 SQLite in WAL mode: one writer (a lock file), readers never wait. `synchronous=NORMAL` means that
 a power cut, unlike a kill, may lose the last transactions, never the file.

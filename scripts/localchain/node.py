@@ -2,7 +2,6 @@
 
 import atexit
 import collections
-import contextlib
 import ctypes
 import http.client
 import json
@@ -26,6 +25,8 @@ from localchain.packages import anvil_binary
 GENESIS_TIME = 1_767_225_600  # 2026-01-01: a fixed start makes every number repeatable
 GAS = 10**11  # more than any transaction here needs; asking for it saves the estimate
 HOME_PREFIX = "bandscan-anvil-"
+
+_LIBC = ctypes.CDLL(None)  # loaded here: little is safe between fork and exec
 
 _FLAGS = [
     *("--host", "127.0.0.1"),
@@ -51,13 +52,16 @@ class Node:
 
     Time stands still (every block has the timestamp of the one before) unless somebody
     calls `pass_time`: interest would move every liquidation price otherwise.
+
+    On Linux the kernel ends anvil should we be killed, or should the thread that made this
+    end: make it in a thread that lives as long.
     """
 
     def __init__(self, chain_id: int = 31337, port: int = 0) -> None:
         self.chain_id = chain_id
         self.errors = ErrorNames({}, {})
         self._local = threading.local()
-        self._home = _new_home()
+        self.home = _new_home()
         command = [
             str(anvil_binary()),
             *_FLAGS,
@@ -67,7 +71,7 @@ class Node:
         ]
         self._process = subprocess.Popen(
             command,
-            env={**os.environ, "HOME": str(self._home)},
+            env={**os.environ, "HOME": str(self.home)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -100,7 +104,7 @@ class Node:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def wait(self) -> None:
         """Wait until anvil ends, which it should not do by itself."""
@@ -249,5 +253,4 @@ def _alive(pid: int) -> bool:
 def _die_with_parent() -> None:
     """In the child, before anvil runs: let the kernel end it even if we are killed (Linux)."""
     set_death_signal = 1  # PR_SET_PDEATHSIG
-    with contextlib.suppress(OSError):
-        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGTERM)
+    _LIBC.prctl(set_death_signal, signal.SIGTERM)

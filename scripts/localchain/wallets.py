@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from localchain.chain import LocalChain
 
 SUPPLY, BORROW, REPAY, WITHDRAW, COLLATERAL, E_MODE, SEND = range(1, 8)
-PER_TRANSACTION = 60  # about 100 million gas
+PER_TRANSACTION = 250  # about 100 million gas
 
 T = TypeVar("T")
 

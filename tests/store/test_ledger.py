@@ -202,6 +202,27 @@ def test_a_reorganisation_takes_back_what_the_lost_blocks_said(ledger, market):
     assert numbers(ledger.stale(market)) == []
 
 
+def test_an_account_counts_from_its_first_adding_log(ledger, market):
+    """Borrower 1 supplies at 12 and borrows at 18, both in one answer; all after 15 is lost.
+
+    The answer spans the loss only if the checkpoint at 15 is older than it: an endpoint that
+    answered a range again. A scan from scratch would not know borrower 1 at 15.
+    """
+    add = np.array([False, True])
+    ledger.touch(market, address(), blocks(), at(15), add=True)
+    ledger.touch(market, address(1, 1), blocks(12, 18), at(20), add=add)
+
+    assert ledger.unwind(market, lambda block: hash_at(block) if block <= 15 else None) == 15
+    assert len(ledger.stale(market)) == 0
+
+
+def test_the_cursor_keeps_a_hash_it_once_had(ledger, market):
+    """The same block again, this time without hash: dropping it would call the block final."""
+    ledger.touch(market, address(), blocks(), at(10), add=True)
+    ledger.touch(market, address(), blocks(), Cursor(10, None), add=True)
+    assert ledger.cursor(market) == at(10)
+
+
 def test_nothing_changes_while_the_cursor_is_on_the_chain(ledger, market):
     """One question to the node, about the cursor alone."""
     for block in (10, 20, 30):

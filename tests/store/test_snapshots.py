@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -159,6 +161,25 @@ def test_what_a_killed_run_left_is_invisible_and_cleared_away(tmp_path):
 
     assert not (scans / ".writing").exists()
     assert text(snapshots.newest(tmp_path, None)) == "a"
+
+
+def test_a_reader_that_never_looks_away_sees_whole_scans_only(tmp_path):
+    """While thirty scans are stored, whatever is visible holds all four files, each complete."""
+    sizes, done = set(), threading.Event()
+
+    def look():
+        while not done.is_set():
+            for path in (tmp_path / "scans" / "1").glob("*"):
+                sizes.add(tuple(sorted((f.name, f.stat().st_size) for f in path.iterdir())))
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        for block in range(10, 40):
+            write(tmp_path, block, "a")
+        done.set()
+        looking.result()
+    last = sorted((f.name, f.stat().st_size) for f in write(tmp_path, 40, "a").iterdir())
+    assert sizes == {tuple(last)}
 
 
 @pytest.mark.parametrize("name", ["scan.json", "positions.parquet", "legs.parquet", "meta.json"])

@@ -1,0 +1,106 @@
+"""What ./scripts/demo does: a local chain with the February whales, and a scan of it.
+
+Six accounts hold about 650,000 ETH against stablecoins, liquidated from $1,781.09 to $1,862.02, in a
+crowd of 520 that holds twice as much, at a spot of $2,350: positions in real Aave v3 contracts.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from localchain import LocalChain, LocalChainError
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / ".demo"
+WHALES = [1781.09, 1791.0, 1807.0, 1808.0, 1842.0, 1862.02]
+WHALE_ETH, CROWD, CROWD_ETH, SPOT = 650_000, 520, 1_300_000, 2350
+
+
+def main() -> int:
+    """Build the chain, scan it, show the bands, and say how to scan a real chain."""
+    with only_demo():
+        tell("building a local chain: Aave v3.6 as published on npm, real contracts")
+        with LocalChain("origin", spot=SPOT) as chain:
+            people = [*chain.specials().values(), *chain.populate(40)]
+            people += chain.crowd(CROWD, CROWD_ETH)
+            chain.whales(WHALES, WHALE_ETH)
+            tell(
+                f"{len(chain.borrowers_ever)} accounts borrowed; {len(WHALES)} of them hold"
+                f" {WHALE_ETH:,} ETH, the crowd {CROWD_ETH:,} ETH"
+            )
+            chain.write_deployments(DEMO / "deployments.toml")
+            code = scan(chain.url)
+        if code == 0:
+            farewell()
+        return code
+
+
+def scan(url: str) -> int:
+    """The scan as a user runs it, then the bands from the store."""
+    first = [
+        "scan", "--chain", "31337", "--deployments", ".demo/deployments.toml",
+        "--store", ".demo/store", "--json", ".demo/scan.json",
+    ]  # fmt: skip
+    for arguments in (first, ["bands", "ETH", "--store", ".demo/store"]):
+        shown = "$ bandscan " + " ".join(arguments)
+        print(f"\n{shown}\n", flush=True)
+        code = bandscan(arguments, url)
+        if code:
+            return code
+    return 0
+
+
+def bandscan(arguments: list[str], url: str) -> int:
+    """Run the command of this checkout's virtual environment; its exit code."""
+    command = Path(sys.executable).with_name("bandscan")
+    environment = os.environ | {"BANDSCAN_RPC": url}
+    return subprocess.run([command, *arguments], cwd=ROOT, env=environment, check=False).returncode
+
+
+def farewell() -> None:
+    """What is where now, and what to do next."""
+    print(
+        "\nThe store is in .demo/store, the whole result in .demo/scan.json. More of it:\n"
+        "  .venv/bin/bandscan ticks ETH --store .demo/store\n"
+        "  .venv/bin/bandscan positions ETH --store .demo/store\n"
+        "\nA real chain, over a public endpoint (or your own: --rpc URL):\n"
+        "  .venv/bin/bandscan scan --chain ethereum\n"
+        "  .venv/bin/bandscan bands ETH",
+        flush=True,
+    )
+
+
+@contextmanager
+def only_demo() -> Iterator[None]:
+    """One demo at a time in a checkout; the store starts empty."""
+    DEMO.mkdir(exist_ok=True)
+    with (DEMO / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            tell("another demo is running in this checkout; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(DEMO / "store", ignore_errors=True)
+        (DEMO / "scan.json").unlink(missing_ok=True)
+        yield
+
+
+def tell(message: str) -> None:
+    """One line of progress on stderr."""
+    print(f"demo: {message}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except LocalChainError as error:
+        tell(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        tell("stopped")
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""Tests of the command line; sample and stand-ins here serve tests/outputs too."""

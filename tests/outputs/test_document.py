@@ -1,0 +1,82 @@
+"""JSON of the reading commands."""
+
+import json
+
+import numpy as np
+import pytest
+from cli import whales_sample
+
+from scanner.outputs.document import certificate_summary, encode, holds, part, reasons
+
+
+def test_json_has_only_what_json_knows():
+    """NaN and infinities are null, numpy's types are numbers, bytes are hex."""
+    value = {
+        "nan": float("nan"),
+        "inf": np.float64("inf"),
+        "count": np.int64(7),
+        "flag": np.bool_(True),
+        "many": np.array([1.5, np.nan]),
+        "hash": b"\xab",
+        "wide": 2**200,
+    }
+
+    assert json.loads(encode(value)) == {
+        "nan": None,
+        "inf": None,
+        "count": 7,
+        "flag": True,
+        "many": [1.5, None],
+        "hash": "0xab",
+        "wide": 2**200,
+    }
+
+
+def test_a_part_says_what_it_is_a_part_of():
+    """The same head whatever the list."""
+    document = whales_sample.scan()["document"]
+
+    assert list(part(document, bands=[])) == [
+        "schema",
+        "chain_id",
+        "block",
+        "complete",
+        "certificate_summary",
+        "bands",
+    ]
+
+
+def test_the_certificate_in_short_counts_what_holds():
+    """An incomplete scan: the USDC debt is found by 93.318 %."""
+    short = certificate_summary(whales_sample.scan(complete=False)["document"])
+
+    assert (short["reserves"], short["exact"]) == (2, 1)
+    assert short["lowest_coverage"] == pytest.approx(0.93318)
+
+
+@pytest.mark.parametrize(
+    ("found", "total", "identity", "good"),
+    [
+        ("100", "100", "exact", True),
+        ("99", "100", "exact", False),
+        ("101", "100", "exact", False),
+        (str(2**255), str(2**255 + 1), "exact", False),
+        ("99", "100", "approximate", True),
+        ("97", "100", "approximate", False),
+    ],
+)
+def test_an_identity_holds_in_integers(found, total, identity, good):
+    """A float would not see the last unit of a 256-bit sum."""
+    row = {"identity": identity, "debt_found": found, "debt_total": total, "bound": 0.02}
+
+    assert holds(row) is good
+
+
+def test_reasons_begin_with_the_gravest():
+    """A fatal problem, then missing debt, then unknown accounts."""
+    assert reasons(whales_sample.scan()["document"]) == []
+    assert reasons(whales_sample.scan(complete=False)["document"]) == [
+        "The endpoint stopped answering after 17 of 18 batches.",
+        "93.318 % of the USDC debt found in aave_v3 core",
+        "3 accounts of aave_v3 core unknown: not read",
+    ]
