@@ -88,7 +88,9 @@ def _identities(
 
 def _parity_problems(parity: Parity, protocol: str, market: str) -> list[Problem]:
     if parity.mismatches:
-        text = f"{parity.mismatches} of {parity.checked} accounts differ from the protocol's own view"
+        text = (
+            f"{parity.mismatches} of {parity.checked} accounts differ from the protocol's own view"
+        )
         return [Problem("parity_mismatch", text, protocol, market, fatal=True)]
     if parity.accounts and not parity.checked:
         text = "the protocol's own view of its accounts could not be read"
@@ -111,9 +113,7 @@ def _unknown(row: UnknownRow, where: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _judge_unknown(
-    scanned: Sequence[tuple[str, str, Survey, Parity]], proof: Certificate
-) -> None:
+def _judge_unknown(scanned: Sequence[tuple[str, str, Survey, Parity]], proof: Certificate) -> None:
     """Unknown debt beyond 0.1 % of the debt found, or debt without a price: incomplete."""
     found = sum(float(survey.holdings.legs.owed().sum()) for _, _, survey, _ in scanned)
     unknown = sum(row["debt_usd"] or 0.0 for row in proof.unknown)

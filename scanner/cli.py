@@ -37,33 +37,6 @@ _ROWS = 20  # positions in a terminal
 _NEAR = 0.3  # ticks in a terminal: so far around spot
 _STALE = 6 * 3600  # seconds after which a stored scan is called old
 
-EXAMPLES = """\b
-Examples:
-  bandscan scan --chain ethereum
-  bandscan scan --rpc http://localhost:8545 --deployments mine.toml --json scan.json
-  bandscan bands ETH
-  bandscan ticks ETH --from 1700 --to 1900
-  bandscan positions ETH --side long --sort at-risk --limit 50
-  bandscan account 0x6d1c0e7f9f6dd1f0cbad4a3a3f4a6a3f3a1b2c3d
-
-\b
-Exit codes:
-  0  complete
-  2  usage; nothing stored was touched
-  3  incomplete or stopped; everything found is kept, the next run goes on
-  4  no endpoint usable
-"""
-
-SCAN_EXAMPLES = """\b
-Examples:
-  bandscan scan --chain ethereum
-  bandscan scan --chain ethereum --verify all --positions ethereum.parquet
-  bandscan scan --chain ethereum --block 24512345 --shock driver:ETH --json - > scan.json
-  bandscan scan --rpc http://localhost:8545 --deployments mine.toml --store ./store
-
-The first scan of a chain reads its history once; a later one reads only what changed.
-"""
-
 
 class Commands(click.Group):
     """The group of commands: every way to end gets a message and an exit code."""
@@ -108,7 +81,7 @@ def _explain(error: Exception, redact: Callable[[str], str]) -> int:
 
 
 @click.group(
-    cls=Commands, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=Commands, epilog=options.EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
 )
 @click.version_option(__version__, prog_name="bandscan")
 def main() -> None:
@@ -119,7 +92,9 @@ def main() -> None:
     """
 
 
-@main.command(short_help="Read every borrower of a chain at one block.", epilog=SCAN_EXAMPLES)
+@main.command(
+    short_help="Read every borrower of a chain at one block.", epilog=options.SCAN_EXAMPLES
+)
 @options.scanning
 def scan(
     json_to: Path | None,

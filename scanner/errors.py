@@ -2,7 +2,7 @@
 
     BandscanError            printed by the CLI as it stands, never with a traceback
     ├── UsageError           bad input; nothing stored is touched (exit 2)
-    ├── StoreError           the store is newer, damaged or busy (exit 2), or could not be written (exit 3)
+    ├── StoreError           the store is newer, damaged or busy (exit 2), or not writable (exit 3)
     ├── ReadError            reading stopped half way; what was found is kept (exit 3)
     └── EndpointError        no endpoint usable before anything was read (exit 4)
 

@@ -15,7 +15,7 @@ from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
 from scanner.core.states import States
 from scanner.deployments import Market
-from scanner.errors import BandscanError, UsageError
+from scanner.errors import ReadError, UsageError
 from scanner.protocols import Adapter
 from scanner.store.ledger import Cursor, Ledger
 from scanner.watching import Watch
@@ -24,7 +24,13 @@ U8 = npt.NDArray[np.uint8]
 
 
 def mirror(
-    ledger: Ledger, node: Node, chain: Chain, adapter: Adapter, market: Any, row: Market, watch: Watch
+    ledger: Ledger,
+    node: Node,
+    chain: Chain,
+    adapter: Adapter,
+    market: Any,
+    row: Market,
+    watch: Watch,
 ) -> tuple[States, U8]:
     """Stored states of all accounts of a market, valid at the pinned block, sorted by account.
 
@@ -34,26 +40,35 @@ def mirror(
     failed : uint8 array, shape (k, 20)
         Accounts that could not be read; they have no row in `states`.
     """
-    number = ledger.market(chain.chain_id, row.protocol, row.name, _key(adapter, row))
+    number = market_number(ledger, chain, adapter, row)
     back = ledger.unwind(number, _hash_at(node))
     if back is not None:
         watch.say(f"{row.name}: the chain was reorganised; reading again from block {back}")
     cursor = ledger.cursor(number)
     if cursor is not None and cursor.block > chain.block.number:
         return _afresh(ledger, number, chain, adapter, market, row, watch)
-    start = cursor.block + 1 if cursor else first_block(node, chain, adapter, row)
+    start = cursor.block + 1 if cursor else first_block(node, chain, adapter, row, watch)
     _discover(ledger, number, chain, adapter, market, row, start, watch)
     _refresh(ledger, number, chain, adapter, market, row, watch)
     return _usable(ledger.load(number), ledger.stale(number))
 
 
-def first_block(node: Node, chain: Chain, adapter: Adapter, row: Market) -> int:
-    """Where the market's logs begin: declared, or found on chain by its code.
+def market_number(ledger: Ledger, chain: Chain, adapter: Adapter, row: Market) -> int:
+    """The market's number in the ledger: other contracts under one name are another market."""
+    key = b"".join(row.addresses[field] for field in adapter.ADDRESSES)
+    return ledger.market(chain.chain_id, row.protocol, row.name, key)
+
+
+def first_block(node: Node, chain: Chain, adapter: Adapter, row: Market, watch: Watch) -> int:
+    """Where the market's logs begin: declared, or found on chain by its code, or the very start.
+
+    A block too early costs requests, never borrowers; so where an endpoint has no old state to
+    find the contract's first block, logs are read from block 0.
 
     Raises
     ------
     UsageError
-        It is declared nowhere and the endpoint has no state of old blocks to find it.
+        It is declared after the scanned block.
     """
     if row.first_block is not None:
         if row.first_block > chain.block.number:
@@ -72,12 +87,12 @@ def first_block(node: Node, chain: Chain, adapter: Adapter, row: Market) -> int:
                 high = middle
             else:
                 low = middle + 1
-    except BandscanError as error:
-        raise UsageError(
-            f"the first block of market {row.name} is not known, and the endpoint cannot find it",
-            reason=error.what,
-            fix="give first_block in a deployments file, or use an archive endpoint",
-        ) from None
+    except ReadError:
+        watch.say(
+            f"{row.name}: first block not known and not to be found without old state; reading"
+            " logs from block 0 (first_block in a deployments file makes this quicker)"
+        )
+        return 0
     return low
 
 
@@ -100,7 +115,13 @@ def _discover(
 
 
 def _refresh(
-    ledger: Ledger, number: int, chain: Chain, adapter: Adapter, market: Any, row: Market, watch: Watch
+    ledger: Ledger,
+    number: int,
+    chain: Chain,
+    adapter: Adapter,
+    market: Any,
+    row: Market,
+    watch: Watch,
 ) -> None:
     stale = ledger.stale(number)
     watch.step(f"{row.name}: accounts", len(stale))
@@ -112,7 +133,13 @@ def _refresh(
 
 
 def _afresh(
-    ledger: Ledger, number: int, chain: Chain, adapter: Adapter, market: Any, row: Market, watch: Watch
+    ledger: Ledger,
+    number: int,
+    chain: Chain,
+    adapter: Adapter,
+    market: Any,
+    row: Market,
+    watch: Watch,
 ) -> tuple[States, U8]:
     """Everybody's state at a block before the ledger's: read and not stored.
 
@@ -141,10 +168,6 @@ def _usable(states: States, stale: U8) -> tuple[States, U8]:
         states.accounts[~old], states.counts[~old], states.slot[records], states.value[records]
     )
     return kept, stale
-
-
-def _key(adapter: Adapter, row: Market) -> bytes:
-    return b"".join(row.addresses[field] for field in adapter.ADDRESSES)
 
 
 def _hash_at(node: Node) -> Callable[[int], bytes | None]:

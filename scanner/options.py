@@ -11,6 +11,33 @@ from scanner.reading import SORTS
 
 Command = Callable[..., Any]
 
+EXAMPLES = """\b
+Examples:
+  bandscan scan --chain ethereum
+  bandscan scan --rpc http://localhost:8545 --deployments mine.toml --json scan.json
+  bandscan bands ETH
+  bandscan ticks ETH --from 1700 --to 1900
+  bandscan positions ETH --side long --sort at-risk --limit 50
+  bandscan account 0x6d1c0e7f9f6dd1f0cbad4a3a3f4a6a3f3a1b2c3d
+
+\b
+Exit codes:
+  0  complete
+  2  usage; nothing stored was touched
+  3  incomplete or stopped; everything found is kept, the next run goes on
+  4  no endpoint usable
+"""
+
+SCAN_EXAMPLES = """\b
+Examples:
+  bandscan scan --chain ethereum
+  bandscan scan --chain ethereum --verify all --positions ethereum.parquet
+  bandscan scan --chain ethereum --block 24512345 --shock driver:ETH --json - > scan.json
+  bandscan scan --rpc http://localhost:8545 --deployments mine.toml --store ./store
+
+The first scan of a chain reads its history once; a later one reads only what changed.
+"""
+
 
 def _default_store() -> Path:
     from scanner.store import default_directory

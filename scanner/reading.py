@@ -20,7 +20,7 @@ SORTS = {
     "collateral": ("collateral_usd", True),
     "debt": ("debt_usd", True),
     "health": ("health_factor", False),
-    "price": ("liquidation_price_usd", True),
+    "price": ("distance", True),
     "account": ("account", False),
 }
 
@@ -133,17 +133,17 @@ def positions_of(
     frame = stored.snapshot.positions()
     frame = frame[frame["driver"] == name]
     now = frame["already_liquidatable"]
-    price = frame["liquidation_price_usd"]
+    # under the `market` shock a price is a multiple of the present one
+    price = frame["liquidation_price_usd"].fillna(frame["liquidation_ratio"])
     keep = frame["side"].isin(["long", "short"] if side is None else [side]) & ~now
     if low is not None:
         keep &= price >= low
     if high is not None:
         keep &= price <= high
-    present = spot(stored.document, name)
     found = frame[keep].copy()
-    found["distance"] = price[keep] / (present or float("nan")) - 1
+    found["distance"] = price[keep] / (spot(stored.document, name) or 1.0) - 1
     column, descending = SORTS[sort]
-    key = found[column].abs() if column == "distance" else found[column]
+    key = found[column].abs() if sort == "distance" else found[column]
     order = key.sort_values(ascending=not descending, kind="stable", na_position="last")
     return found.loc[order.index], int(now.sum())
 

@@ -1,6 +1,6 @@
 """A scan, from endpoints to an immutable snapshot: the pipeline on one screen.
 
-    rpc ──► discover ──► read ──► ledger ──► price ──► bands ──► outputs
+rpc ──► discover ──► read ──► ledger ──► price ──► bands ──► outputs
 """
 
 import time
@@ -15,9 +15,10 @@ from scanner.chain.connect import Node, connect
 from scanner.chain.pinned import Chain
 from scanner.core import rows, summary
 from scanner.core.positions import Exposure
+from scanner.core.ticks import TICK_RATIO
 from scanner.deployments import ChainInfo, Market, chain_info, markets
 from scanner.errors import Problem, ReadError, UsageError
-from scanner.mirror import mirror
+from scanner.mirror import market_number, mirror
 from scanner.outputs.document import encode
 from scanner.protocols import Adapter, Parity, Survey, adapters
 from scanner.store import snapshots
@@ -126,7 +127,11 @@ def _survey(
     watch.step(f"{row.name}: referee", None)
     # Rules that are newer than ours are trusted only as far as they are checked.
     count = request.verify if survey.facts["known_revision"] else None
-    return Scanned(row, survey, survey.parity(chain, count))
+    parity = survey.parity(chain, count)
+    if not all(identity.holds for identity in survey.identities) or parity.mismatches:
+        ledger.distrust(market_number(ledger, chain, adapter, row))
+        watch.say(f"{row.name}: the totals do not add up; the next run reads this market afresh")
+    return Scanned(row, survey, parity)
 
 
 def _finish(
@@ -178,13 +183,16 @@ def _finish(
             "timestamp": chain.block.timestamp,
         },
         "complete": proof.complete and not any(p.fatal for p in problems),
-        "shocks": [f"{kind}:{name}" if kind != "market" else kind for kind, name in
-                   _shocks(request.shocks, surveys)],
-        "tick_ratio": summary.TICK_RATIO,
+        "shocks": [
+            f"{kind}:{name}" if kind != "market" else kind
+            for kind, name in _shocks(request.shocks, surveys)
+        ],
+        "tick_ratio": TICK_RATIO,
         "certificate": proof.identities,
         "parity": proof.parity,
         "markets": [
-            {**market, "driver_feeds": feed} for market, feed in zip(proof.markets, feeds, strict=True)
+            {**market, "driver_feeds": feed}
+            for market, feed in zip(proof.markets, feeds, strict=True)
         ],
         "drivers": lists["drivers"],
         "tokens": certificate.tokens(holdings, shocks),

@@ -18,7 +18,17 @@ MAY = {
     "outputs": {"outputs", "core", "errors", "deployments"},
 }
 ONLY_IN_CHAIN = {"web3", "multicall", "aiohttp"}
-NOT_IN_CORE = {"pathlib", "os", "time", "datetime", "sqlite3", "socket", "requests", "io", "pyarrow"}
+NOT_IN_CORE = {
+    "pathlib",
+    "os",
+    "time",
+    "datetime",
+    "sqlite3",
+    "socket",
+    "requests",
+    "io",
+    "pyarrow",
+}
 
 
 def imports(path: Path) -> set[str]:

@@ -1,1 +1,1 @@
-"""The maths: numpy in, numpy out. Knows no node, no file and no clock, and imports nothing of ours."""
+"""The maths: numpy in, numpy out. Knows no node, file or clock, and imports nothing of ours."""

@@ -31,9 +31,8 @@ def block_median(mass: F64, reach: int, block: int, shortest: int) -> F64:
     half = np.maximum(half, min(shortest, reach))
     sums = np.convolve(mass, np.ones(block), mode="valid")
     start = tick[:, None] + np.arange(-reach, reach - block + 2)[None, :]
-    inside = (
-        (start >= np.maximum(tick - half, 0)[:, None])
-        & (start + block - 1 <= np.minimum(tick + half, size - 1)[:, None])
+    inside = (start >= np.maximum(tick - half, 0)[:, None]) & (
+        start + block - 1 <= np.minimum(tick + half, size - 1)[:, None]
     )
     values = np.where(inside, sums[np.clip(start, 0, len(sums) - 1)], np.inf)
     values.sort(axis=1)

@@ -151,7 +151,11 @@ class _Quote:
         return owners, held / held.sum()
 
     def quote(
-        self, kind: Literal["band", "walls", "wall"], members: I64, edges_of: I64, ticks: tuple[int, int]
+        self,
+        kind: Literal["band", "walls", "wall"],
+        members: I64,
+        edges_of: I64,
+        ticks: tuple[int, int],
     ) -> Band:
         """A range of these members whose edges are those of the rows `edges_of`."""
         low, high = self.edges(edges_of)
@@ -249,9 +253,7 @@ def _walls(
         tick = view.tick[own]
         for run in np.split(own, np.flatnonzero(np.diff(tick) > 1) + 1):
             start, stop = int(view.tick[run[0]]), int(view.tick[run[-1]]) + 1
-            given_up = any(
-                o.owner == owner and o.start < stop and start < o.stop for o in lone
-            )
+            given_up = any(o.owner == owner and o.start < stop and start < o.stop for o in lone)
             if given_up or view.units[run].sum() >= least:
                 yield _Wall(owner, run, start, stop, *quote.edges(run))
 
@@ -262,9 +264,7 @@ def _linked(a: _Wall, b: _Wall, inside: npt.NDArray[np.bool_], link: float) -> b
     return near and not inside[a.start : b.stop].any()
 
 
-def _chains(
-    walls: Sequence[_Wall], linked: Callable[[_Wall, _Wall], bool]
-) -> list[list[_Wall]]:
+def _chains(walls: Sequence[_Wall], linked: Callable[[_Wall, _Wall], bool]) -> list[list[_Wall]]:
     """Walls, sorted by price, in groups of which each is linked to the next."""
     chains: list[list[_Wall]] = []
     for wall in walls:

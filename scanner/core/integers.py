@@ -54,7 +54,7 @@ def mul_div(
     if factor.dtype == object or whole.dtype == object:
         amount = whole.astype(object) * unit.astype(object) + rest.astype(object)
         product = amount * factor.astype(object)
-        return np.where(ceil, -(-product // unit), product // unit)
+        return np.asarray(np.where(ceil, -(-product // unit), product // unit))
     quotient = (rest.astype(np.float64) * factor / unit).astype(np.int64)
     remainder = rest * factor - quotient * unit  # both wrap; their difference is small and right
     repair = remainder // unit
@@ -97,7 +97,8 @@ class Wide:
     def to_float(self) -> F64:
         """The nearest floats (normalised first, so that nothing cancels)."""
         high = self.high + (self.low >> _BITS)
-        return high.astype(np.float64) * 2.0**_BITS + (self.low & _MASK).astype(np.float64)
+        low: F64 = (self.low & _MASK).astype(np.float64)
+        return np.asarray(high.astype(np.float64) * 2.0**_BITS + low)
 
     def quotient(self, divisor: Integers) -> Integers:
         """`self // divisor` where the quotient is below 2**20; 0 where the divisor is 0."""

@@ -53,7 +53,7 @@ class Legs:
 
     def total(self, values: F64) -> F64:
         """Sums of a leg column over positions. Shape (legs,) -> (positions,)."""
-        return np.bincount(self.position, values, self.positions)
+        return np.bincount(self.position, values, self.positions).astype(np.float64, copy=False)
 
     def collateral(self) -> F64:
         """Counted collateral of each position. [USD]"""

@@ -63,9 +63,9 @@ class Shock:
         return mul_div(self.whole[token], self.rest[token], self.unit[token], price)
 
 
-def follow(present: int, prices: I64, follows: Bool, ratios: dict[int, tuple[int, int]]) -> tuple[
-    I64, I64, I64
-]:
+def follow(
+    present: int, prices: I64, follows: Bool, ratios: dict[int, tuple[int, int]]
+) -> tuple[I64, I64, I64]:
     """`whole, rest, unit` for tokens that follow a feed which now answers `present`.
 
     Parameters
@@ -79,7 +79,11 @@ def follow(present: int, prices: I64, follows: Bool, ratios: dict[int, tuple[int
         present oracle price exactly; otherwise the token follows in proportion.
     """
     size = len(prices)
-    whole, rest, unit = (np.zeros(size, np.int64), np.zeros(size, np.int64), np.ones(size, np.int64))
+    whole, rest, unit = (
+        np.zeros(size, np.int64),
+        np.zeros(size, np.int64),
+        np.ones(size, np.int64),
+    )
     for token in np.flatnonzero(follows):
         price = int(prices[token])
         numerator, denominator = ratios.get(int(token), (1, 1))

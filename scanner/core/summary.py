@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .bands import Band, BandSettings, find_bands
 from .legs import rows_of, runs
 from .positions import Exposure, Holdings
-from .ticks import TICK_RATIO, tick_table
+from .ticks import tick_table
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
@@ -199,7 +199,9 @@ def _band(
     ratio: bool,
 ) -> dict[str, Any]:
     members = np.sort(band.members)
-    by_owner = np.bincount(np.unique(one.owner[members], return_inverse=True)[1], one.at_risk[members])
+    by_owner = np.bincount(
+        np.unique(one.owner[members], return_inverse=True)[1], one.at_risk[members]
+    )
     tokens, by_protocol = _contents(side, members, one, entries)
     low, high = (band.low, band.high) if ratio else (shown(band.low), shown(band.high))
     quality = None
@@ -243,7 +245,7 @@ def _contents(
         worth = float(one.at_risk[rows].sum())
         by_protocol[holdings.protocol] = by_protocol.get(holdings.protocol, 0.0) + worth
         legs = holdings.legs
-        leg, begin = rows_of(runs(legs.position, legs.positions), one.position[rows])
+        leg, _ = rows_of(runs(legs.position, legs.positions), one.position[rows])
         ratio = exposure.ratio[legs.position[leg]]
         follows = exposure.shock.follows[legs.token[leg]]
         counted = ~legs.debt[leg] & (legs.weight[leg] > 0)

@@ -54,17 +54,18 @@ def certificate_summary(document: Document) -> dict[str, Any]:
     rows = document["certificate"]
     parity = document["parity"]
     good = [row for row in rows if holds(row)]
+    # a coverage is null where the protocol owes nothing and something was found
+    covered = [row["coverage"] for row in rows if row["coverage"] is not None]
+    errors = [row["max_rel_error"] for row in parity if row["max_rel_error"] is not None]
     return {
         "reserves": len(rows),
         "exact": sum(row["identity"] == "exact" for row in good),
         "approximate": sum(row["identity"] != "exact" for row in good),
-        "lowest_coverage": min((row["coverage"] for row in rows), default=None),
+        "lowest_coverage": min(covered, default=None),
         "accounts": sum(row["accounts"] for row in parity),
         "checked": sum(row["checked"] for row in parity),
         "mismatches": sum(row["mismatches"] for row in parity),
-        "max_rel_error": max(
-            (row["max_rel_error"] for row in parity if row["checked"]), default=None
-        ),
+        "max_rel_error": max(errors, default=None),
         "unknown": len(document["unknown"]),
         "problems": len(document["problems"]),
     }
@@ -88,7 +89,11 @@ def reasons(document: Document) -> list[str]:
     """Why the scan is incomplete, the gravest first; empty for a complete one."""
     if document["complete"]:
         return []
-    found = [one_line(str(p["message"])) for p in document["problems"] if p["fatal"]]
+    found = [
+        one_line(str(problem["message"]))
+        for problem in document["problems"]
+        if problem["fatal"] and problem["kind"] not in _TOLD_BY_ROWS
+    ]
     found += [
         f"{coverage(row['coverage'])} of the {symbol(row['symbol'])} debt found in {where(row)}"
         for row in document["certificate"]
@@ -99,11 +104,11 @@ def reasons(document: Document) -> list[str]:
         for row in document["parity"]
         if row["mismatches"]
     ]
-    found += [
-        f"{count(row['accounts'], 'account')} of {where(row)} unknown: {one_line(str(row['why']))}"
-        for row in document["unknown"]
-    ]
     return found or ["the scan stopped before it could say what is missing"]
+
+
+# Problems that the certificate's own rows tell better.
+_TOLD_BY_ROWS = frozenset({"debt_missing", "parity_mismatch"})
 
 
 def where(row: Mapping[str, Any]) -> str:

@@ -46,6 +46,13 @@ def band_range(band: Band) -> str:
     return words.price_range(band["low_usd"], band["high_usd"])
 
 
+def level(row: Mapping[str, Any]) -> str:
+    """A position's liquidation price; times present prices under the `market` shock."""
+    usd = words.number(row["liquidation_price_usd"])
+    ratio = words.number(row["liquidation_ratio"])
+    return words.ratio_range(ratio, ratio) if usd is None else words.price(usd)
+
+
 def distances(band: Band, present: float | None) -> str:
     """From the edge that is met first to the far one."""
     if band["low_usd"] is None:
@@ -60,19 +67,14 @@ def distances(band: Band, present: float | None) -> str:
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 
-def band_tokens(document: Document, band: Band) -> str:
+def band_tokens(band: Band) -> str:
     """The collateral worth most, in tokens, and how many others there are."""
-    known = {token["address"].lower(): token for token in document["tokens"]}
-    held = []
-    for row in band["collateral_tokens"]:
-        token = known.get(row["address"].lower(), {})
-        worth = float(row["amount"]) * (words.number(token.get("price_usd")) or 0.0)
-        held.append((-worth, row["address"], row["amount"], token.get("symbol", "?")))
+    held = band["collateral_tokens"]
     if not held:
         return words.MISSING
-    _, _, amount, name = min(held)
+    first = held[0]
     others = f" + {words.count(len(held) - 1, 'other')}" if len(held) > 1 else ""
-    return f"{words.tokens(amount)} {words.symbol(name)}{others}"
+    return f"{words.tokens(first['amount'])} {words.symbol(first['symbol'])}{others}"
 
 
 def band_accounts(band: Band) -> str:

@@ -18,6 +18,7 @@ COLUMNS = {
     "driver": "untrusted",
     "side": "text",
     "liquidation_price_usd": "number",
+    "liquidation_ratio": "number",
     "liquidation_price_raw": "text",
     "price_feed": "text",
     "price_scale": "integer",
@@ -67,12 +68,12 @@ def _parquet(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
 def _csv(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
     rows = len(columns["account"])
     with whole(path) as stream:
-        text = io.TextIOWrapper(stream, "utf-8", newline="", write_through=True)
+        text = io.TextIOWrapper(stream, "utf-8", newline="")
         writer = csv.writer(text)  # its default dialect is RFC 4180: CRLF, quotes doubled
         writer.writerow(COLUMNS)
         for start in range(0, rows, _CHUNK):
             chunk = [
-                [_CELLS[COLUMNS[name]](value) for value in _listed(values[start : start + _CHUNK])]
+                _CELLS[COLUMNS[name]](_listed(values[start : start + _CHUNK]))
                 for name, values in columns.items()
             ]
             writer.writerows(zip(*chunk, strict=True))
@@ -83,13 +84,14 @@ def _listed(values: Any) -> list[Any]:
     return list(values.tolist() if hasattr(values, "tolist") else values)
 
 
-def number_cell(value: float) -> str:
-    """The shortest digits that read back as the same float; empty for NaN.
+def _number_cells(values: list[float]) -> list[object]:
+    """NaN is empty; csv itself writes the shortest digits that read back as the same float."""
+    return ["" if value != value else value for value in values]
 
-    >>> number_cell(1781.09), number_cell(float("nan")), number_cell(float("inf"))
-    ('1781.09', '', 'inf')
-    """
-    return "" if value != value else repr(float(value))
+
+def _untrusted_cells(values: list[str]) -> list[str]:
+    clean = {text: untrusted_cell(text) for text in set(values)}  # few symbols, many rows
+    return [clean[text] for text in values]
 
 
 def untrusted_cell(text: str) -> str:
@@ -105,10 +107,10 @@ def untrusted_cell(text: str) -> str:
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_CELLS: dict[str, Callable[[Any], str]] = {
-    "text": str,
-    "untrusted": untrusted_cell,
-    "number": number_cell,
-    "integer": str,
-    "flag": lambda value: "true" if value else "false",
+_CELLS: dict[str, Callable[[list[Any]], Sequence[object]]] = {
+    "text": list,
+    "untrusted": _untrusted_cells,
+    "number": _number_cells,
+    "integer": list,
+    "flag": lambda values: ["true" if value else "false" for value in values],
 }

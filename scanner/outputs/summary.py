@@ -90,7 +90,7 @@ def _band(document: Document, band: Mapping[str, Any], driver: str) -> list[Text
     strength = phrases.band_strength(band)
     return [
         Text(f"{driver} {phrases.band_range(band)}", "bold"),
-        f"{risk} at risk ({phrases.band_tokens(document, band)})",
+        f"{risk} at risk ({phrases.band_tokens(band)})",
         phrases.band_accounts(band),
         phrases.distances(band, present) + of,
         Text(strength, "bold yellow" if band["quality"] == "strong" else ""),
@@ -186,7 +186,7 @@ def _parity(document: Document) -> tuple[str, bool]:
         return f"none of {words.count(accounts, 'account')} checked", accounts == 0
     views = {_OWN_VIEW.get(row["protocol"], "the protocol's own view") for row in rows}
     against = views.pop() if len(views) == 1 else "the protocols' own views"
-    worst = max(row["max_rel_error"] or 0.0 for row in rows if row["checked"])
+    worst = max(row["max_rel_error"] or 0.0 for row in rows)
     text = (
         f"{checked:,} of {words.count(accounts, 'account')} checked against {against},"
         f" largest error {worst:.2g}"

@@ -28,7 +28,7 @@ def show_bands(
             Column("side", [band["side"] for band in bands], right=False, rank=8),
             Column("range", [Text(phrases.band_range(band), "bold") for band in bands]),
             Column("at risk", [words.usd(band["collateral_at_risk_usd"]) for band in bands]),
-            Column("tokens", [phrases.band_tokens(document, band) for band in bands], rank=5),
+            Column("tokens", [phrases.band_tokens(band) for band in bands], rank=5),
             Column("normal", [_normal(band) for band in bands], rank=3),
             Column("E", [_chance(band) for band in bands], rank=6, right=False),
             Column("accounts", [f"{band['accounts']:,}" for band in bands], rank=2),
@@ -120,7 +120,7 @@ def show_positions(
             Column("side", [row["side"] for row in rows], right=False, rank=6),
             Column(
                 "price",
-                [Text(words.price(row["liquidation_price_usd"]), "bold") for row in rows],
+                [Text(phrases.level(row), "bold") for row in rows],
             ),
             Column("distance", [words.percent(row["distance"]) for row in rows], rank=1),
             Column("health", [words.health_factor(row["health_factor"]) for row in rows], rank=3),
@@ -231,19 +231,22 @@ def _fate(document: Document, row: Row) -> Text:
     name = words.symbol(row["driver"])
     if row["side"] not in phrases.VERB:
         return Text(f"no {name} price liquidates it")
-    level = words.number(row["liquidation_price_usd"])
-    verb = phrases.VERB[row["side"]]
-    if level is None:
+    known = words.number(row["liquidation_price_usd"])
+    move = words.number(row["liquidation_ratio"])
+    if known is None and move is None:
+        verb = phrases.VERB[row["side"]]
         return Text(f"can be liquidated when {name} {verb}, at a price that is not known")
-    beyond = "below" if row["side"] == "long" else "above"
+    beyond = phrases.BEYOND[row["side"]]
     present = phrases.spot(document, row["driver"])
-    move = f" ({words.percent(level / present - 1)})" if present else ""
+    if known is not None and present:
+        move = known / present
+    far = "" if move is None else f" ({words.percent(move - 1)})"
     risk = f": {words.usd(row['collateral_at_risk_usd'])} at risk"
     seized = f", {words.usd(row['seizable_usd'])} seizable by the first call"
     return Text.assemble(
-        f"can be liquidated when {name} {verb} {beyond} ",
-        (words.price(level), "bold"),
-        move + risk + seized + ("" if row["callable"] else _NOT_CALLABLE),
+        f"can be liquidated when {name} {phrases.VERB[row['side']]} {beyond} ",
+        (phrases.level(row), "bold"),
+        far + risk + seized + ("" if row["callable"] else _NOT_CALLABLE),
     )
 
 

@@ -7,8 +7,8 @@ An adapter is a module that says:
     follows(market, kind, name)  whether a shock moves anything in the market
     log_filter(market)        which logs name accounts whose stored state may have changed
     touched(market, logs)     those accounts
-    read(chain, market, who)  their stored state: integers constant between an account's own events
-    survey(chain, market, …)  stored state + market -> legs, prices, identities, referee (a `Survey`)
+    read(chain, market, who)  their stored state: integers constant between their own events
+    survey(chain, market, …)  stored state + market -> legs, prices, identities, referee
 """
 
 import importlib
@@ -70,7 +70,7 @@ class Parity:
 
 @dataclass(frozen=True)
 class UnknownRow:
-    """Accounts whose health cannot be known, and why. `debts` are (asset, raw amount, USD | None)."""
+    """Accounts whose health cannot be known, and why; debts as (asset, raw amount, USD or None)."""
 
     why: str
     asset: bytes

@@ -2,7 +2,7 @@
 
 Stored state of an account, as slots (integers that stay constant between its own events):
 
-    0                the bitmap of getUserConfiguration (bit 2i: borrows reserve i, 2i+1: collateral)
+    0                getUserConfiguration: bit 2i: borrows reserve i, bit 2i+1: as collateral
     1                the e-mode of getUserEMode
     2 + 5 i          aToken.scaledBalanceOf          of the reserve with id i
     3 + 5 i          variableDebtToken.scaledBalanceOf
@@ -80,7 +80,7 @@ class Book:
     def amounts(self, rows: I64) -> npt.NDArray[np.object_]:
         """Balances of legs `rows` in token units, as Python integers."""
         unit = self.unit[rows].astype(object)
-        return self.whole[rows].astype(object) * unit + self.rest[rows].astype(object)
+        return np.asarray(self.whole[rows].astype(object) * unit + self.rest[rows].astype(object))
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def _add_stable(
 
 
 def _weights(market: AaveMarket, emode: I64, token: I64, debt: Bool) -> tuple[I64, I64]:
-    """Threshold and bonus of each leg [basis points], with the account's e-mode where it applies."""
+    """Threshold and bonus of each leg, with the account's e-mode where it applies. [bps]"""
     reserves, emodes = market.reserves, market.emodes
     threshold, bonus = reserves.threshold[token], reserves.bonus[token]
     if len(emodes.number):
@@ -228,9 +228,7 @@ def _unknown(
 ) -> Unknown:
     rank = np.cumsum(lost) - 1
     rows = lost[owner] & debt
-    return Unknown(
-        states.accounts[lost], blame[lost], rank[owner[rows]], token[rows], amount[rows]
-    )
+    return Unknown(states.accounts[lost], blame[lost], rank[owner[rows]], token[rows], amount[rows])
 
 
 def sums(base: Integers, threshold: I64, debt: Bool, begin: I64) -> Totals:

@@ -1,6 +1,7 @@
-"""Liquidation prices of an Aave market under one shock, exact, and what a first call may take. Pure."""
+"""Exact liquidation prices of an Aave market under one shock, and the first call there. Pure."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,10 +53,14 @@ def edges(book: Book, shock: Shock) -> Edges:
         chosen, near, far, margin = _guesses(book, shock)
         step = -side_sign(chosen)
         positions = np.flatnonzero(step != 0)
-        near, far, margin, step = near[positions], far[positions], margin[positions], step[positions]
+        near, far, margin, step = (
+            near[positions],
+            far[positions],
+            margin[positions],
+            step[positions],
+        )
         present = np.full(len(positions), shock.present, np.int64)
-        near = _whole(near + -step * margin)
-        far = _whole(far + step * margin)
+        closer, farther = _whole(near - step * margin), _whole(far + step * margin)
         limit = np.where(step < 0, _lowest(shock.present), _highest(shock.present))
         # Sums beyond int64 are computed in Python integers: positions of tens of billions at the
         # far end of a rise.
@@ -68,7 +73,7 @@ def edges(book: Book, shock: Shock) -> Edges:
                 continue
             judge = Trial(book, rows, shock, wide=kind).judge()
             found_at, found = search.last_healthy(
-                judge, present[part], near[part], far[part], step[part], limit[part]
+                judge, present[part], closer[part], farther[part], step[part], limit[part]
             )
             raw[rows] = np.where(found, found_at, 0)
             side[rows] = np.where(found, -step[part], 0)
@@ -198,9 +203,12 @@ def first_call(book: Book, positions: I64, shock: Shock, answer: I64, *, exact: 
     up = debt & rules.floor_ceil
     base = np.where(up, -(-worth // unit), worth // unit)
     totals_debt = np.add.reduceat(np.where(debt, base, 0), begin)
+    health: npt.NDArray[Any]
     if exact:
-        health = health_factors(rules, Trial(book, positions, shock, wide=True).totals(
-            np.arange(size), answer.astype(object)))
+        health = health_factors(
+            rules,
+            Trial(book, positions, shock, wide=True).totals(np.arange(size), answer.astype(object)),
+        )
     else:
         weighted = np.add.reduceat(np.where(debt, 0.0, base * book.threshold[rows]), begin)
         health = weighted / BPS / np.maximum(totals_debt, 1e-9) * 1e18
@@ -225,7 +233,9 @@ def first_call(book: Book, positions: I64, shock: Shock, answer: I64, *, exact: 
     return _largest(size, owner[c], token[c], token[d], value, callable_, taken)
 
 
-def _callable(book: Book, collateral: npt.NDArray[np.int32], debt: npt.NDArray[np.int32], taken: Seizure) -> Bool:
+def _callable(
+    book: Book, collateral: npt.NDArray[np.int32], debt: npt.NDArray[np.int32], taken: Seizure
+) -> Bool:
     """Neither side paused or in grace, and both burns at least one scaled unit.
 
     Source: ValidationLogic.validateLiquidationCall; ScaledBalanceTokenBase._burnScaled reverts on
@@ -242,7 +252,15 @@ def _callable(book: Book, collateral: npt.NDArray[np.int32], debt: npt.NDArray[n
     return np.asarray(open_ & burned & enough, np.bool_)
 
 
-def _largest(size: int, owner: I64, collateral: npt.NDArray[np.int32], debt: npt.NDArray[np.int32], value: F64, callable_: Bool, taken: Seizure) -> FirstCall:
+def _largest(
+    size: int,
+    owner: I64,
+    collateral: npt.NDArray[np.int32],
+    debt: npt.NDArray[np.int32],
+    value: F64,
+    callable_: Bool,
+    taken: Seizure,
+) -> FirstCall:
     """Of each position the callable pair of most value, else the pair of most value."""
     order = np.lexsort((-value, ~callable_, owner))
     first = order[np.unique(owner[order], return_index=True)[1]] if len(order) else order

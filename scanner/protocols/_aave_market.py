@@ -158,7 +158,8 @@ def read_market(
         raise UsageError("the pool's address provider names no price oracle", **where)
     problems: list[Problem] = []
     reserves = _read_reserves(chain, protocol, name, pool, _raw(oracle), rules, listed, problems)
-    none = EModes(*(np.zeros(0, np.int64) for _ in range(3)), np.zeros((0, len(reserves)), bool))
+    none = np.zeros(0, np.int64)
+    no_emodes = EModes(none, none, none, np.zeros((0, len(reserves)), np.bool_))
     return AaveMarket(
         protocol=protocol,
         name=name,
@@ -169,7 +170,7 @@ def read_market(
         oracle=_raw(oracle),
         timestamp=chain.block.timestamp,
         reserves=reserves,
-        emodes=none,
+        emodes=no_emodes,
         following=tuple(
             followings(
                 chain.chain_id,
@@ -201,7 +202,7 @@ def with_emodes(chain: Chain, market: AaveMarket, used: Iterable[int]) -> AaveMa
             threshold[place], bonus[place] = row[1], row[2]
             if int(row[3], 16) if isinstance(row[3], str) else any(row[3]):
                 raise ReadError(
-                    f"e-mode {number} replaces prices by a source of its own, unlike any known pool",
+                    f"e-mode {number} replaces prices by a source of its own; no known pool does",
                     market=f"{market.protocol}/{market.name}",
                 )
             collateral[place] = market.reserves.category == number
@@ -335,11 +336,10 @@ def _answers(chain: Chain, calls: list[Call]) -> list[Any]:
             raise ReadError(
                 f"{call.function} failed: {answer.reason}",
                 contract="0x" + _raw(call.target).hex(),
-                fix="run again, with another endpoint; or is this no Aave v3 pool of a known version?",
+                fix="run again, with another endpoint; or is this no Aave v3 pool?",
             )
     return answers
 
 
 def _raw(address: str | bytes) -> bytes:
     return bytes.fromhex(address[2:]) if isinstance(address, str) else bytes(address)
-

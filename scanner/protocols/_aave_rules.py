@@ -144,7 +144,8 @@ def healthy(rules: Rules, totals: Totals) -> npt.NDArray[np.bool_]:
     counted = Wide.product(totals.collateral, average)
     edge = Wide.product(totals.debt - slack, BPS)
     half = Wide(np.zeros_like(slack), np.full_like(slack, BPS // 2))
-    return (counted + half - edge).nonnegative() | (totals.debt == 0)
+    sound = (counted + half - edge).nonnegative() | (totals.debt == 0)
+    return np.asarray(sound, np.bool_)
 
 
 def health_factors(rules: Rules, totals: Totals) -> npt.NDArray[np.object_]:
@@ -188,7 +189,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Seizure:
-    """What one call takes: `repay` in debt units; `taken` (fee included) and `fee` in collateral."""
+    """What one call takes: `repay` of debt, `taken` (with the fee) and `fee` of collateral."""
 
     repay: npt.NDArray[Any]
     taken: npt.NDArray[Any]
@@ -237,7 +238,7 @@ def _dustless(pair: Pair) -> npt.NDArray[Any]:
     base = ((pair.collateral - leave) * BPS - BPS // 2) // pair.bonus
     worth = base * pair.collateral_price * pair.debt_unit
     by_collateral = worth // (pair.debt_price * pair.collateral_unit)
-    return np.maximum(np.minimum(pair.debt - leave_debt, by_collateral), 0)
+    return np.asarray(np.maximum(np.minimum(pair.debt - leave_debt, by_collateral), 0))
 
 
 def _exchange(rules: Rules, pair: Pair, most: npt.NDArray[Any]) -> Seizure:

@@ -65,7 +65,9 @@ class AaveSurvey:
         self.unknown = _unknown_rows(book, failed)
         self.problems = [*market.problems, *_problems(market, failed)]
         used = np.unique(book.legs.token)
-        self.drivers = sorted({d for i in used if (d := market.following[int(i)].driver) is not None})
+        self.drivers = sorted(
+            {d for i in used if (d := market.following[int(i)].driver) is not None}
+        )
         self.facts = {
             "pool": "0x" + market.pool.hex(),
             "revision": market.revision,
@@ -114,7 +116,9 @@ class AaveSurvey:
         size = book.legs.positions
         chosen = np.arange(size)
         if count is not None and count < size:
-            chosen = np.sort(np.argsort(_mix(book.accounts, chain.block.hash), kind="stable")[:count])
+            chosen = np.sort(
+                np.argsort(_mix(book.accounts, chain.block.hash), kind="stable")[:count]
+            )
         if not len(chosen):
             return Parity(size, 0, 0, 0.0, 0.0)
         data = abi.pack(_POOL.selector("getUserAccountData"), book.accounts[chosen])
@@ -127,7 +131,9 @@ class AaveSurvey:
         same &= (integers.from_words(read[:, 1]) == self.totals.debt[chosen]).astype(bool)
         scale = np.maximum(theirs.astype(np.float64), 1.0)
         error = np.abs((ours - theirs).astype(np.float64)) / scale
-        largest, p99 = (float(error.max()), float(np.quantile(error, 0.99))) if len(error) else (0, 0)
+        largest, p99 = (
+            (float(error.max()), float(np.quantile(error, 0.99))) if len(error) else (0, 0)
+        )
         return Parity(size, len(chosen), int((~same).sum()), largest, p99)
 
 
@@ -221,7 +227,7 @@ def _problems(market: AaveMarket, failed: U8) -> list[Problem]:
     where: dict[str, Any] = {"protocol": market.protocol, "market": market.name}
     found = []
     if not market.known_revision:
-        text = f"pool revision {market.revision} is newer than the rules known here; all accounts are checked"
+        text = f"pool revision {market.revision} is not known here; every account is checked"
         found.append(Problem("unknown_revision", text, **where))
     if len(failed):
         text = f"{len(failed)} accounts could not be read"

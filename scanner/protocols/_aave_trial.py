@@ -61,7 +61,7 @@ class Trial:
 
     def totals(self, positions: I64, price: I64) -> Totals:
         """Exact sums of the chosen positions (indices into those given) at feed answers."""
-        if len(positions) == len(self.starts) - 1:
+        if np.array_equal(positions, np.arange(len(self.starts) - 1)):
             rows, begin = np.arange(len(self.rows)), self.starts[:-1]
         else:
             rows, begin = rows_of(self.starts, positions)
@@ -116,6 +116,6 @@ class Trial:
         uniform = self.threshold_of_all[positions] >= 0
         average = np.where(uniform, self.threshold_of_all[positions], average)
         margins = [t[:, 1] * average + BPS / 2 - BPS * t[:, 2] for t in (here, there)]
-        noise = 2 * BPS * (loss + self.noise_debt[positions])
-        noise += 1e-14 * BPS * np.maximum(here[:, 1] + here[:, 2], there[:, 1] + there[:, 2])
+        noise = 2.0 * BPS * (loss + self.noise_debt[positions])
+        noise = noise + 1e-14 * BPS * np.maximum(here[:, 1] + here[:, 2], there[:, 1] + there[:, 2])
         return (uniform & self.one_sided[positions]) | (np.minimum(*margins) >= noise)

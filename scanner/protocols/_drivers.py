@@ -97,7 +97,12 @@ def _driver(
 
 
 def shock_of(
-    kind: str, name: str, symbols: list[str], sources: list[bytes], prices: I64, base_unit: int,
+    kind: str,
+    name: str,
+    symbols: list[str],
+    sources: list[bytes],
+    prices: I64,
+    base_unit: int,
     tokens: list[Following],
 ) -> Shock | None:
     """The shock in this market, or None where nothing in it follows.
@@ -120,8 +125,11 @@ def shock_of(
         follows = (drivers == name).astype(np.bool_) & priced
         if not follows.any():
             return None
-        root = _root(name, [tokens[i] for i in np.flatnonzero(follows)],
-                     [symbols[i] for i in np.flatnonzero(follows)])
+        root = _root(
+            name,
+            [tokens[i] for i in np.flatnonzero(follows)],
+            [symbols[i] for i in np.flatnonzero(follows)],
+        )
         feed, answer, scale, text = root.feed, root.answer, root.scale, root.description
         ratios = {
             int(i): tokens[i].ratio for i in np.flatnonzero(follows) if tokens[i].feed == root.feed

@@ -133,7 +133,9 @@ def _capped_ratio(getters: dict[str, Any], now: int) -> tuple[int, int]:
     grown = {"getSnapshotRatio", "getSnapshotTimestamp", "getMaxRatioGrowthPerSecond"}
     if grown <= getters.keys():
         seconds = now - int(getters["getSnapshotTimestamp"])
-        cap = int(getters["getSnapshotRatio"]) + int(getters["getMaxRatioGrowthPerSecond"]) * seconds
+        cap = (
+            int(getters["getSnapshotRatio"]) + int(getters["getMaxRatioGrowthPerSecond"]) * seconds
+        )
         ratio = min(ratio, cap)
     return max(ratio, 0), 10 ** min(int(getters.get("RATIO_DECIMALS", 18)), 36)
 

@@ -79,9 +79,9 @@ def touched(market: AaveMarket, logs: LogChunk) -> tuple[U8, I64, Bool]:
     rows, columns = [], []
     for topic, named in places:
         hit = np.flatnonzero((first == np.frombuffer(topic, np.uint8)).all(axis=1))
-        for column in named:
+        for place in named:
             rows.append(hit)
-            columns.append(np.full(len(hit), column))
+            columns.append(np.full(len(hit), place))
     row, column = np.concatenate(rows), np.concatenate(columns)
     add = (first[row] == np.frombuffer(_BORROW, np.uint8)).all(axis=1)
     return logs.topics[row, column, 12:], logs.block[row], add
@@ -124,8 +124,8 @@ def _read_chunk(chain: Chain, market: AaveMarket, accounts: U8) -> tuple[States,
     stable[reserves.number] = [total > 0 for total in reserves.stable_total]
     wanted = np.zeros((size, _WIDTH, KINDS), np.bool_)
     wanted[:, :, COLLATERAL], wanted[:, :, DEBT] = collateral, borrows
-    for kind in (PRINCIPAL, RATE, UPDATED):
-        wanted[:, :, kind] = borrows & stable
+    for column in (PRINCIPAL, RATE, UPDATED):
+        wanted[:, :, column] = borrows & stable
 
     who, number, kind = np.nonzero(wanted)
     balances = chain.bulk(_targets(market)[number, kind], _calldata(accounts[who], kind), words=1)

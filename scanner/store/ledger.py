@@ -21,42 +21,15 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from scanner.core.states import States
 from scanner.errors import StoreError
-from scanner.store import damaged, errors_explained, only_writer, synced, writable_directory
-from scanner.store.states import I64, U8, States, address_bytes, packed, per_account, unpacked
+from scanner.store import damaged, errors_explained, only_writer, writable_directory
+from scanner.store.file import checked, connected, create
+from scanner.store.states import I64, U8, address_bytes, packed, per_account, unpacked
 
 FILE = "ledger.sqlite"
-APPLICATION_ID = 0x62616E64  # "band"
-SCHEMA_VERSION = 1
-SCHEMA = f"""
-CREATE TABLE markets (
-    id INTEGER PRIMARY KEY,
-    chain_id INTEGER NOT NULL, protocol TEXT NOT NULL, name TEXT NOT NULL, pool BLOB NOT NULL,
-    UNIQUE (chain_id, protocol, name, pool)
-);
-CREATE TABLE checkpoints (
-    market INTEGER NOT NULL, block INTEGER NOT NULL, hash BLOB,
-    PRIMARY KEY (market, block)
-) WITHOUT ROWID;
-CREATE TABLE accounts (
-    market INTEGER NOT NULL, address BLOB NOT NULL,
-    first_touch INTEGER NOT NULL, last_touch INTEGER NOT NULL,
-    PRIMARY KEY (market, address)
-) WITHOUT ROWID;
-CREATE TABLE states (
-    market INTEGER NOT NULL, address BLOB NOT NULL,
-    read_block INTEGER NOT NULL, state BLOB NOT NULL,
-    PRIMARY KEY (market, address),
-    FOREIGN KEY (market, address) REFERENCES accounts ON DELETE CASCADE
-) WITHOUT ROWID;
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-PRAGMA journal_mode = WAL;
-"""
-
 RECENT_CHECKPOINTS = 64  # all kept; older ones thin out by powers of two
 ROWS_AT_ONCE = 65_536
-FAR_AHEAD = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -93,7 +66,7 @@ class Ledger:
         path = directory / FILE
         if not write:
             with errors_explained(directory):
-                connection = _checked(path)
+                connection = checked(path)
                 connection.execute("BEGIN")
             with closing(connection):
                 yield cls(connection, directory, write=False)
@@ -101,9 +74,9 @@ class Ledger:
         with only_writer(writable_directory(directory)):
             with errors_explained(directory):
                 if not path.exists():
-                    _create(path)
-                _checked(path).close()
-                connection = _connected(path, "rw")
+                    create(path)
+                checked(path).close()
+                connection = connected(path, "rw")
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA cache_size = -65536")  # [kB]
@@ -195,27 +168,20 @@ class Ledger:
             for block in _superfluous(self._checkpoints(market)):
                 execute("DELETE FROM checkpoints WHERE market = ? AND block = ?", (market, block))
 
-    def stale(self, market: int, block: int | None = None) -> U8:
-        """Addresses, uint8[n, 20] sorted, whose stored state is missing or outdated.
-
-        Outdated means touched since it was read. With `block` (at or behind the cursor) the
-        question is whether the stored state is the one *at that block*: a state read elsewhere
-        holds there only if no touch lies between, so accounts touched after it are named too.
-        """
-        rows = self._rows(
+    def stale(self, market: int) -> U8:
+        """Addresses, uint8[n, 20] sorted, whose state is missing or older than the last touch."""
+        return self._addresses(
             "SELECT address FROM accounts LEFT JOIN states USING (market, address)"
-            " WHERE market = ?1 AND (read_block IS NULL"
-            " OR (read_block <> ?2 AND last_touch > min(read_block, ?2))) ORDER BY address",
+            " WHERE market = ? AND (read_block IS NULL OR read_block < last_touch)"
+            " ORDER BY address",
             market,
-            FAR_AHEAD if block is None else block,
         )
-        joined = b"".join(address for (address,) in rows)
-        return np.frombuffer(joined, np.uint8).reshape(-1, 20)
 
     def accounts(self, market: int) -> U8:
         """Addresses, uint8[n, 20] sorted, of everybody the market's logs named as a borrower."""
-        rows = self._rows("SELECT address FROM accounts WHERE market = ? ORDER BY address", market)
-        return np.frombuffer(b"".join(a for (a,) in rows), np.uint8).reshape(-1, 20)
+        return self._addresses(
+            "SELECT address FROM accounts WHERE market = ? ORDER BY address", market
+        )
 
     def save(self, market: int, states: States, read_block: int) -> None:
         """Store what was read at `read_block`; one transaction.
@@ -289,6 +255,16 @@ class Ledger:
             )
         return max(back, 0)
 
+    def distrust(self, market: int) -> None:
+        """Forget how far the logs were read and every stored state; one transaction.
+
+        For a market whose totals do not add up: a log was lost somewhere, nobody can tell which.
+        The accounts stay as candidates, so that what one endpoint loses another one's answer keeps.
+        """
+        with self._transaction() as execute:
+            execute("DELETE FROM checkpoints WHERE market = ?", (market,))
+            execute("DELETE FROM states WHERE market = ?", (market,))
+
     def _checkpoints(self, market: int) -> list[Cursor]:
         rows = self._rows(
             "SELECT block, hash FROM checkpoints WHERE market = ? ORDER BY block", market
@@ -304,6 +280,10 @@ class Ledger:
             while chunk := rows.fetchmany(ROWS_AT_ONCE):
                 addresses, blobs = zip(*chunk, strict=True)
                 yield addresses, blobs
+
+    def _addresses(self, sql: str, market: int) -> U8:
+        joined = b"".join(address for (address,) in self._rows(sql, market))
+        return np.frombuffer(joined, np.uint8).reshape(-1, 20)
 
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with errors_explained(self._directory):
@@ -339,50 +319,3 @@ def _superfluous(known: list[Cursor]) -> list[int]:
         kept.setdefault((blocks[-1] - block).bit_length(), block)
     stay = {*kept.values(), *blocks[final:][-RECENT_CHECKPOINTS:]}
     return [block for block in blocks if block not in stay]
-
-
-def _create(path: Path) -> None:
-    """An empty ledger, made aside and renamed: a file under the final name is always whole."""
-    aside = path.with_suffix(".new")
-    # Left by a killed run, or by someone who removed the ledger alone: SQLite would replay it.
-    for name in (aside.name, f"{aside.name}-wal", f"{path.name}-wal", f"{path.name}-shm"):
-        path.with_name(name).unlink(missing_ok=True)
-    with closing(sqlite3.connect(aside, isolation_level=None)) as connection:
-        connection.executescript(SCHEMA)
-    synced(aside)
-    aside.rename(path)
-    synced(path.parent)
-
-
-def _connected(path: Path, mode: str) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
-
-
-def _checked(path: Path) -> sqlite3.Connection:
-    """A read-only connection to a ledger that is ours, whole and of a version we know."""
-    if not path.exists():
-        raise StoreError(
-            "There is no store to read here.",
-            store=path.parent,
-            fix="run `bandscan scan` first, or name another store with --store",
-        )
-    connection = _connected(path, "ro")
-    try:
-        ((application,),) = connection.execute("PRAGMA application_id")
-        ((version,),) = connection.execute("PRAGMA user_version")
-        if application != APPLICATION_ID or version < 1:
-            raise damaged(path)
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"The store was written by a newer bandscan (version {version} of its format; "
-                f"this one knows {SCHEMA_VERSION}).",
-                store=path.parent,
-                fix="upgrade bandscan, or give --store another directory",
-            )
-        if list(connection.execute("PRAGMA quick_check(1)")) != [("ok",)]:
-            raise damaged(path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection

@@ -1,40 +1,20 @@
-"""Raw stored state of accounts: columns in memory, one packed BLOB per account on disk.
+"""Stored state on disk: one packed BLOB per account.
 
 A record is a slot number, which the protocol's adapter gives a meaning, and a 32-byte word. On
 disk it is 36 bytes, both parts big-endian; an account's records follow one another by slot.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from scanner.core.states import States
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
 
 RECORD = np.dtype([("slot", ">u4"), ("value", "u1", 32)])
-
-
-@dataclass(frozen=True)
-class States:
-    """Stored state of n accounts, m records in all; the records of account i follow those of i-1.
-
-    Attributes
-    ----------
-    accounts : uint8[n, 20]
-    counts : int64[n]
-        Records of each account; 0 for one that has nothing (left).
-    slot : int64[m]
-        0 to 2**32 - 1, ascending within an account.
-    value : uint8[m, 32]
-        Big-endian 256-bit words.
-    """
-
-    accounts: U8
-    counts: I64
-    slot: I64
-    value: U8
 
 
 def packed(states: States) -> list[bytes]:

@@ -14,7 +14,10 @@ It shares no code with the scanner, so that both cannot be wrong in the same way
     specials.py   one labelled account for each special case
     whales.py     accounts that sit on a stated liquidation price, and the crowd around them
     ledger.py     what was done, written down as it was done
+    prices.py     the oracle, and feeds to move
+    questions.py  questions to the contracts about many accounts at once
     chain.py      LocalChain, which ties it all together
+    cli.py        `python scripts/localchain`
 """
 
 from localchain.abi import MAX, Reverted

@@ -1,35 +1,22 @@
 """LocalChain: a node, a market, people in it, and questions to the real contracts."""
 
-import contextlib
-import dataclasses
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from eth_utils.address import to_checksum_address
 
-from localchain import abi, people, specials, whales
+from localchain import people, prices, questions, specials, whales
 from localchain.abi import MAX
 from localchain.account import Account
-from localchain.deploy import MULTICALL3, Deployment, create, deploy
+from localchain.deploy import MULTICALL3, Deployment, deploy
 from localchain.errors import LocalChainError
 from localchain.ledger import Ledger
 from localchain.market import USD, Token
 from localchain.node import Node
 from localchain.whales import Whale
-
-T = TypeVar("T")
-
-_ACCOUNT_DATA = (
-    "totalCollateralBase",
-    "totalDebtBase",
-    "availableBorrowsBase",
-    "currentLiquidationThreshold",
-    "ltv",
-    "healthFactor",
-)
-_CHUNK = 2_000  # accounts per eth_call
 
 
 class LocalChain:
@@ -177,7 +164,7 @@ class LocalChain:
         self.ledger, self.tokens = self._saved.pop(number)
         self.freeze_time()
 
-    @contextlib.contextmanager
+    @contextmanager
     def undone(self) -> Iterator[Self]:
         """Whatever happens inside the `with` is taken back at its end."""
         number = self.snapshot()
@@ -201,7 +188,7 @@ class LocalChain:
         if seconds:
             self.node.pass_time(round(seconds))
 
-    # --- prices ---------------------------------------------------------------
+    # --- prices -----------------------------------------------------------------
 
     def price(self, symbol: str) -> float:
         """What the oracle says now, in dollars."""
@@ -209,43 +196,19 @@ class LocalChain:
 
     def price_raw(self, symbol: str) -> int:
         """What the oracle says now, 8 decimals."""
-        value: int = self.call(
-            self.oracle, "getAssetPrice(address)(uint256)", self.tokens[symbol].address
-        )
-        return value
+        return prices.of_token(self, symbol)
 
     def set_price(self, symbol: str, raw: int) -> None:
-        """Set the feed of a token. WETH's moves wstETH too; BTC's, every token on it."""
-        self.send(self.owner, self._settable_feed(symbol), "set(int256)", raw)
-
-    def set_feed(self, description: str, raw: int) -> None:
-        """Set a feed by its description, "ETH / USD"."""
-        self.send(self.owner, self.deployment.feeds[description], "set(int256)", raw)
+        """Set the feed of a token (or a feed, by description). WETH's moves wstETH too."""
+        prices.set_feed(self, symbol, raw)
 
     def point_token_at_own_feed(self, symbol: str) -> str:
         """Give a token a fresh feed at its present price, so that it can move alone."""
-        token, raw = self.tokens[symbol], self.price_raw(symbol)
-        feed = create(self.node, self.flavour, "PriceFeed", f"{symbol} / USD", 8, raw)
-        signature = "setAssetSources(address[],address[])"
-        self.send(self.owner, self.oracle, signature, [token.address], [feed])
-        self.tokens[symbol] = dataclasses.replace(token, feed=feed)
-        return feed
+        return prices.own_feed(self, symbol)
 
-    @contextlib.contextmanager
-    def lifted(self, factors: dict[str, float]) -> Iterator[None]:
-        """Feeds (by description) times a factor, for as long as the block lasts."""
-        before = {
-            name: self.call(self.deployment.feeds[name], "latestAnswer()(int256)")
-            for name, factor in factors.items()
-            if factor != 1
-        }
-        for name, raw in before.items():
-            self.set_feed(name, round(raw * factors[name]))
-        try:
-            yield
-        finally:
-            for name, raw in before.items():
-                self.set_feed(name, raw)
+    def lifted(self, factors: dict[str, float]) -> AbstractContextManager[None]:
+        """Feeds (by description) times a factor, for as long as the `with` lasts."""
+        return prices.lifted(self, factors)
 
     # --- people ---------------------------------------------------------------
 
@@ -302,7 +265,7 @@ class LocalChain:
             frm, self.pool, signature, collateral.address, debt.address, user, amount, False
         )
 
-    # --- questions ------------------------------------------------------------
+    # --- questions --------------------------------------------------------------
 
     def account_data(self, user: str) -> dict[str, int]:
         """getUserAccountData, by the names of its outputs."""
@@ -310,62 +273,27 @@ class LocalChain:
 
     def accounts_data(self, users: Sequence[str]) -> list[dict[str, int]]:
         """getUserAccountData of many, in few calls."""
-        rows: list[dict[str, int]] = []
-        for part in _parts(users):
-            data = abi.encode_call("accounts(address,address[])", self.pool, part)
-            words = _words(self.node.raw_call(self.deployment.prober, data))
-            rows += [
-                dict(zip(_ACCOUNT_DATA, words[at : at + 6], strict=True))
-                for at in range(0, len(words), 6)
-            ]
-        return rows
+        return questions.accounts_data(self, users)
 
-    def probe(self, users: Sequence[str], symbol_or_feed: str, prices: Sequence[int]) -> list[int]:
-        """Health factor of users[i] if the feed answered prices[i]; nothing is changed.
+    def probe(
+        self, users: Sequence[str], symbol_or_feed: str, prices_raw: Sequence[int]
+    ) -> list[int]:
+        """Health factor of users[i] if the feed answered prices_raw[i]; nothing is changed.
 
         The real pool is asked, inside one eth_call per two thousand pairs. A feed is given by
         its address, its description, or the symbol of a token that has one. A user without
         debt has 2**256 - 1.
         """
-        if len(users) != len(prices):
-            raise ValueError("one price for each user")
-        if any(price <= 0 for price in prices):
-            raise ValueError("the oracle refuses prices of zero and below")
-        if symbol_or_feed.startswith("0x"):
-            feed = symbol_or_feed
-        elif symbol_or_feed in self.deployment.feeds:
-            feed = self.deployment.feeds[symbol_or_feed]
-        else:
-            feed = self._settable_feed(symbol_or_feed)
-        factors: list[int] = []
-        signature = "healthFactors(address,address,address[],int256[])"
-        for some, answers in zip(_parts(users), _parts(prices), strict=True):
-            data = abi.encode_call(signature, self.pool, feed, some, answers)
-            factors += _words(self.node.raw_call(self.deployment.prober, data))
-        return factors
+        feed = prices.settable_feed(self, symbol_or_feed)
+        return questions.health_factors(self, users, feed, prices_raw)
+
+    def configurations(self, users: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Flags (bit 2i: debt in reserve i, bit 2i + 1: it is collateral) and e-mode by user."""
+        return questions.configurations(self, users)
 
     def holdings(self, users: Sequence[str]) -> dict[str, dict[str, tuple[int, int]]]:
         """Units of aToken and of variable debt, by user and symbol, where there are any."""
-        tokens = list(self.tokens.values())
-        asked = [t.atoken for t in tokens] + [t.vdebt for t in tokens]
-        n = len(tokens)
-        found = {}
-        for part in _parts(users):
-            data = abi.encode_call("balances(address[],address[])", asked, part)
-            words = _words(self.node.raw_call(self.deployment.prober, data))
-            for i, user in enumerate(part):
-                row = words[2 * n * i : 2 * n * (i + 1)]
-                pairs = zip(tokens, row[:n], row[n:], strict=True)
-                found[user] = {t.symbol: (a, d) for t, a, d in pairs if a or d}
-        return found
-
-    def _settable_feed(self, symbol: str) -> str:
-        token = self.tokens[symbol]
-        if token.feed == self.deployment.tokens["wstETH"].feed:
-            raise LocalChainError(
-                f"{symbol} is priced by an adapter: move WETH, or point_token_at_own_feed first"
-            )
-        return token.feed
+        return questions.holdings(self, users)
 
     # --- for the scanner ------------------------------------------------------
 
@@ -383,12 +311,3 @@ class LocalChain:
     def write_deployments(self, path: Path | str) -> None:
         """Write the deployments file."""
         Path(path).write_text(self.deployments_toml())
-
-
-def _parts(items: Sequence[T]) -> list[Sequence[T]]:
-    return [items[at : at + _CHUNK] for at in range(0, len(items), _CHUNK)]
-
-
-def _words(answer: bytes) -> list[int]:
-    """The elements of a single uint256[] in an answer."""
-    return [int.from_bytes(answer[at : at + 32], "big") for at in range(64, len(answer), 32)]

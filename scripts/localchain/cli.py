@@ -61,6 +61,7 @@ def _announce(chain: LocalChain, deployments: Path | None, ready: Path | None) -
             "pool": chain.pool,
             "deployments": str(deployments) if deployments else None,
             "first_block": chain.first_block,
+            "anvil": chain.node.pid,
             "borrowers_ever": len(chain.borrowers_ever),
             "whales": [asdict(whale) for whale in chain.whale_list],
         }

@@ -49,6 +49,7 @@ class Deployment:
     populator: str
     prober: str
     feeds: dict[str, str]  # by description
+    adapter: str  # wstETH's source: ether feed times ratio
     ratio_provider: str
     tokens: dict[str, Token]
     first_block: int
@@ -103,6 +104,7 @@ class _Deployer:
             populator=self.create("Populator", pool),
             prober=self.create("Prober"),
             feeds=feeds,
+            adapter=sources["wstETH"],
             ratio_provider=ratio_provider,
             tokens=self.tokens(data_provider, reserves, assets, sources),
             first_block=first_block,

@@ -99,5 +99,7 @@ def _run_npm() -> None:
         check=False,
     )
     if done.returncode != 0:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise LocalChainError(f"npm ci failed in {HERE.name} (exit {done.returncode}):\n{tail}")
+        told = (done.stdout + done.stderr).splitlines()
+        lines = [line.removeprefix("npm error").strip() for line in told]
+        said = "; ".join([line for line in lines if line and not line.startswith("npm warn")][:6])
+        raise LocalChainError(f"npm ci failed (exit {done.returncode}): {said}")

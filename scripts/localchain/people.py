@@ -38,6 +38,7 @@ DEBTS = ("USDC", "DAI", "USDT", "WETH")
 # Accounts open while volatile assets stand this much higher, so that at the present price
 # some are closer to liquidation than the loan-to-value limit lets anybody start.
 LIFT = 1.06
+ACT_AGAIN = 15  # percent of those with debt, while the population grows
 ROOM = 0.97  # of what the pool lends at most
 
 
@@ -75,7 +76,8 @@ def populate(chain: "LocalChain", n: int, seed: int, days: float) -> list[str]:
         chain.pass_time(days * DAY / 2)
         wallets.run_all(chain, work[half:])
     wallets.run_all(chain, later)
-    act(chain, _indebted(chain, made)[:: max(1, n // max(1, n * 15 // 100))], rng)
+    able = _indebted(chain, made)
+    act(chain, rng.sample(able, len(able) * ACT_AGAIN // 100), rng)
     chain.pass_time(days * DAY / 2)
     return made
 
@@ -83,8 +85,7 @@ def populate(chain: "LocalChain", n: int, seed: int, days: float) -> list[str]:
 def act_at_random(chain: "LocalChain", n: int, seed: int) -> set[str]:
     """Let n wallets that have debt do something that changes their stored state."""
     rng = random.Random(f"act {seed}")
-    whales = {whale.address for whale in chain.ledger.whales}
-    able = [w for w in _indebted(chain, chain.ledger.wallets) if w not in whales]
+    able = _indebted(chain, chain.ledger.wallets)
     if len(able) < n:
         raise LocalChainError(f"only {len(able)} random borrowers have debt, {n} were to act")
     return act(chain, rng.sample(able, n), rng)
@@ -97,11 +98,12 @@ def act(chain: "LocalChain", accounts: Sequence[str], rng: random.Random) -> set
     """
     if not accounts:
         return set()
-    held = chain.holdings(accounts)
+    held, flags = chain.holdings(accounts), chain.configurations(accounts)
     prices = {symbol: chain.price(symbol) for symbol in chain.tokens}
+    friends = dict(zip(accounts, [*accounts[1:], accounts[0]], strict=True))
     work = [
-        (account, _something(chain, rng, held[account], prices, rng.choice(accounts)))
-        for account in accounts
+        (account, _something(chain, rng, account, held[account], flags[account][0], prices, friend))
+        for account, friend in friends.items()
     ]
     for token, units in wallets.amounts(work, wallets.BORROW).items():
         chain.ensure_liquidity(chain.token_at(token), 3 * units)
@@ -198,7 +200,9 @@ def _indebted(chain: "LocalChain", accounts: Sequence[str]) -> list[str]:
 def _something(
     chain: "LocalChain",
     rng: random.Random,
+    account: str,
     held: dict[str, tuple[int, int]],
+    flags: int,
     prices: dict[str, float],
     friend: str,
 ) -> list[Op]:
@@ -207,7 +211,8 @@ def _something(
     owed = [s for s, (_, units) in held.items() if units > 1000]
     choices = ["supply"]
     choices += ["borrow", "repay"] if owed else []
-    choices += ["withdraw", "send", "flag"] if supplied else []
+    choices += ["withdraw", "flag"] if supplied else []
+    choices += ["send"] if supplied and friend != account else []  # to oneself: no change
     what = rng.choice(choices)
     if what in ("borrow", "repay"):
         symbol = rng.choice(owed)
@@ -222,4 +227,5 @@ def _something(
         return [wallets.withdraw(token, units)]
     if what == "send":
         return [wallets.send_atoken(token, units, friend)]
-    return [wallets.use_as_collateral(token, False)]
+    is_collateral = flags >> (2 * token.id + 1) & 1
+    return [wallets.use_as_collateral(token, not is_collateral)]

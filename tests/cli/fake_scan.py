@@ -1,6 +1,6 @@
 """Stands in for scanner.scan, which needs a chain: same names, a finished scan from the sample.
 
-As a script it is the command `bandscan` with that scan: `python -m cli.fake_scan BEHAVIOUR scan ...`.
+As a script it is the command with that scan: `python -m cli.fake_scan BEHAVIOUR scan ...`.
 """
 
 import os

@@ -107,6 +107,7 @@ def _position(
         "driver": driver,
         "side": side,
         "liquidation_price_usd": price,
+        "liquidation_ratio": price / PRICES[WETH if driver == "ETH" else WBTC],
         "liquidation_price_raw": "" if math.isnan(price) else str(round(price * 10**8)),
         "price_feed": "" if math.isnan(price) else FEED,
         "price_scale": 0 if math.isnan(price) else 10**8,
@@ -183,8 +184,10 @@ def _document(
         "tick_low": _tick(1781.09),
         "tick_high": _tick(1862.02),
         "collateral_at_risk_usd": at_risk,
-        "collateral_tokens": [{"address": WETH, "amount": f"{weth:.1f}"}],
-        "dominant_token": WETH,
+        "collateral_tokens": [
+            {"address": WETH, "symbol": symbol, "amount": f"{weth:.1f}", "usd": at_risk}
+        ],
+        "dominant_token": symbol,
         "normal_usd": at_risk / 13,
         "chance_bound": 0.004,
         "seizable_usd": sum(row["seizable_usd"] for row in members),

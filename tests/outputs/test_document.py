@@ -73,10 +73,28 @@ def test_an_identity_holds_in_integers(found, total, identity, good):
 
 
 def test_reasons_begin_with_the_gravest():
-    """A fatal problem, then missing debt, then unknown accounts."""
+    """A fatal problem, then missing debt."""
     assert reasons(whales_sample.scan()["document"]) == []
     assert reasons(whales_sample.scan(complete=False)["document"]) == [
         "The endpoint stopped answering after 17 of 18 batches.",
         "93.318 % of the USDC debt found in aave_v3 core",
-        "3 accounts of aave_v3 core unknown: not read",
     ]
+
+
+def test_what_the_rows_tell_is_told_once():
+    """The scan's own problem about missing debt quotes raw units; the row says it in percent."""
+    document = whales_sample.scan(complete=False)["document"]
+    document["problems"] = [
+        {"kind": "debt_missing", "message": "USDC: 1 of 2 units", "fatal": True}
+    ]
+
+    assert reasons(document) == ["93.318 % of the USDC debt found in aave_v3 core"]
+
+
+def test_debt_where_there_should_be_none_has_no_coverage():
+    """Null in the document, and still no identity that holds."""
+    document = whales_sample.scan()["document"]
+    document["certificate"][0] |= {"debt_found": "5", "debt_total": "0", "coverage": None}
+
+    short = certificate_summary(document)
+    assert (short["exact"], short["lowest_coverage"]) == (1, 1.0)

@@ -54,7 +54,7 @@ def test_the_headline_at_60_columns(monkeypatch):
     assert shown(incomplete, 60, monkeypatch, show_headline) == (
         "Ethereum · block 24,512,345 · 2026-02-09 14:05 UTC ·\n"
         "INCOMPLETE: The endpoint stopped answering after 17 of 18\n"
-        "batches. (and 2 more reasons)\n"
+        "batches. (and 1 more reason)\n"
         "Every amount below is a lower bound; more may be at risk\n"
         "than is shown."
     )

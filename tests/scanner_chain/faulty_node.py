@@ -100,6 +100,8 @@ class FaultyNode:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # headers and body in one packet
+            disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 node._serve(self)

@@ -7,7 +7,7 @@ import pytest
 
 from scanner.errors import StoreError
 from scanner.store.ledger import Cursor, Ledger
-from scanner.store.states import States
+from scanner.core.states import States
 
 POOL = b"\x87" * 20
 
@@ -107,15 +107,16 @@ def test_a_state_is_outdated_by_a_later_touch_only(ledger, market):
     assert numbers(ledger.stale(market)) == [2]
 
 
-def test_a_scan_of_an_older_block_reads_again_whoever_moved_since(ledger, market):
-    """At block 15, with states of 20: borrower 1 last moved at 10 and stands, 2 moved at 18."""
+def test_a_distrusted_market_keeps_its_candidates_and_nothing_else(ledger, market):
+    """Totals that do not add up: everybody is read again, from the first log on; nobody is lost."""
     ledger.touch(market, address(1, 2), blocks(10, 18), at(20), add=True)
     ledger.save(market, states({1: {0: 1}, 2: {0: 1}}), 20)
-    assert numbers(ledger.stale(market, 15)) == [2]
 
-    ledger.save(market, states({2: {0: 7}}), 15)
-    assert numbers(ledger.stale(market, 15)) == []
-    assert numbers(ledger.stale(market)) == [2]
+    ledger.distrust(market)
+
+    assert ledger.cursor(market) is None
+    assert not ledger.has_states(market)
+    assert numbers(ledger.stale(market)) == numbers(ledger.accounts(market)) == [1, 2]
 
 
 def test_states_come_back_sorted_and_exact(ledger, market):

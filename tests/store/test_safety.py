@@ -18,7 +18,7 @@ import pytest
 from scanner.errors import StoreError
 from scanner.store import default_directory, snapshots
 from scanner.store.ledger import FILE, Cursor, Ledger
-from scanner.store.states import States
+from scanner.core.states import States
 
 POOL = b"\x87" * 20
 
@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 from scanner.store import snapshots
 from scanner.store.ledger import Cursor, Ledger
-from scanner.store.states import States
+from scanner.core.states import States
 
 with Ledger.open(Path(sys.argv[1]), write=True) as ledger:
     market = ledger.market(1, "aave_v3", "core", b"\\x87" * 20)

@@ -21,6 +21,8 @@ interface IAccounts {
             uint256 ltv,
             uint256 healthFactor
         );
+    function getUserConfiguration(address user) external view returns (uint256);
+    function getUserEMode(address user) external view returns (uint256);
 }
 
 /// Many questions in one eth_call. Nothing here is meant for a transaction.
@@ -50,6 +52,19 @@ contract Prober {
             uint256 at = 6 * i;
             (data[at], data[at + 1], data[at + 2], data[at + 3], data[at + 4], data[at + 5]) =
                 pool.getUserAccountData(users[i]);
+        }
+    }
+
+    /// Two words for each user: the bitmap of collateral and debt flags, and the e-mode.
+    function configurations(IAccounts pool, address[] calldata users)
+        external
+        view
+        returns (uint256[] memory data)
+    {
+        data = new uint256[](2 * users.length);
+        for (uint256 i = 0; i < users.length; i++) {
+            data[2 * i] = pool.getUserConfiguration(users[i]);
+            data[2 * i + 1] = pool.getUserEMode(users[i]);
         }
     }
 
