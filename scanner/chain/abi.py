@@ -5,7 +5,8 @@ must be asked for by their full signature ("balanceOf(address)").
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 U8 = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One function or event: its canonical signature and types (a struct is `(a,b)`)."""
+
+    signature: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    output_names: tuple[str, ...]
 
 
 class Abi:
@@ -29,7 +40,7 @@ class Abi:
 
     def signature(self, function: str) -> str:
         """The canonical input signature: `getReserveData(address)`."""
-        return _signature(self._entry(self._functions, function))
+        return self._entry(self._functions, function).signature
 
     def selector(self, function: str) -> bytes:
         """The first 4 bytes of a call."""
@@ -37,24 +48,21 @@ class Abi:
 
     def topic(self, event: str) -> bytes:
         """The 32 bytes that mark a log of this event."""
-        return keccak(_signature(self._entry(self._events, event)).encode())
+        return keccak(self._entry(self._events, event).signature.encode())
 
     def inputs(self, function: str) -> tuple[str, ...]:
         """Canonical types of the arguments; a struct is a tuple: `(uint256,address)`."""
-        return _types(self._entry(self._functions, function)["inputs"])
+        return self._entry(self._functions, function).inputs
 
     def outputs(self, function: str) -> tuple[str, ...]:
         """Canonical types of the return values."""
-        return _types(self._entry(self._functions, function).get("outputs", []))
+        return self._entry(self._functions, function).outputs
 
     def output_names(self, function: str) -> tuple[str, ...]:
         """Names of the return values, or of the fields when one struct is returned."""
-        outputs = self._entry(self._functions, function).get("outputs", [])
-        if len(outputs) == 1 and outputs[0]["type"] == "tuple":
-            outputs = outputs[0]["components"]
-        return tuple(str(output.get("name", "")) for output in outputs)
+        return self._entry(self._functions, function).output_names
 
-    def _entry(self, table: Mapping[str, dict[str, Any] | None], name: str) -> dict[str, Any]:
+    def _entry(self, table: Mapping[str, Entry | None], name: str) -> Entry:
         if name not in table:
             raise KeyError(f"{name} is not in abis/{self.name}.json")
         entry = table[name]
@@ -118,17 +126,23 @@ def _column(column: U8 | npt.NDArray[Any] | int) -> U8:
     raise ValueError(f"a column of shape {column.shape} and type {column.dtype} cannot be packed")
 
 
-def _by_name(entries: Any) -> dict[str, dict[str, Any] | None]:
-    table: dict[str, dict[str, Any] | None] = {}
+def _by_name(entries: Iterable[dict[str, Any]]) -> dict[str, Entry | None]:
+    table: dict[str, Entry | None] = {}
     for entry in entries:
-        name = str(entry["name"])
-        table[name] = None if name in table else entry
-        table[_signature(entry)] = entry
+        name, outputs = str(entry["name"]), entry.get("outputs", [])
+        fields = outputs
+        if len(outputs) == 1 and outputs[0]["type"] == "tuple":
+            fields = outputs[0]["components"]
+        inputs = _types(entry["inputs"])
+        made = Entry(
+            f"{name}({','.join(inputs)})",
+            inputs,
+            _types(outputs),
+            tuple(str(field.get("name", "")) for field in fields),
+        )
+        table[name] = None if name in table else made
+        table[made.signature] = made
     return table
-
-
-def _signature(entry: dict[str, Any]) -> str:
-    return f"{entry['name']}({','.join(_types(entry['inputs']))})"
 
 
 def _types(parameters: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 Sizes: 100 KB of call data (proxies take 256 KiB bodies and hexadecimal doubles it), 64 KB of
 answer (Erigon and Bor stop at 100,000 bytes), 10 million gas (geth stops after 5 s, long before
 its gas cap, on reads that touch much storage). A refused batch is cut in two and the size is
-remembered; after 20 clean batches it grows by a quarter.
+remembered; after ten clean batches it grows by half.
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ from scanner.chain.multicall3 import Aggregate, Results, tuples
 
 CALL_BYTES, ANSWER_BYTES, GAS = 100_000, 65_536, 10_000_000
 PROOF_BYTES = 64 + 4 * 160
-CLEAN = 20
+CLEAN, GROWTH = 10, 1.5  # after so many clean batches they grow by so much
 SUSPECTS = 32  # calls per batch when failures are asked again
 
 # A revert of the whole batch is out of gas in disguise: each call alone is allowed to fail.
@@ -79,9 +79,9 @@ class Budget:
         self.clean += 1
         if self.clean >= CLEAN:
             self.clean = 0
-            self.sent = min(CALL_BYTES, self.sent * 1.25)
-            self.answered = min(ANSWER_BYTES, self.answered * 1.25)
-            self.gas = min(GAS, self.gas * 1.25)
+            self.sent = min(CALL_BYTES, self.sent * GROWTH)
+            self.answered = min(ANSWER_BYTES, self.answered * GROWTH)
+            self.gas = min(GAS, self.gas * GROWTH)
 
 
 async def bulk(

@@ -10,6 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn, TypeVar
 
 import aiohttp
@@ -77,6 +78,11 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
+        """End what is under way, close the connections."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
 
@@ -157,6 +163,8 @@ class Client:
                     return answer
             self.stats.retries += 1
             endpoint.trouble = str(fault)
+            if fault.kind is Kind.LIMIT and method != "eth_getLogs":
+                fault = replace(fault, kind=Kind.RATE)
             kind = fault.kind
             cuts += kind is Kind.BUSY
             lies += kind is Kind.LIE
@@ -167,8 +175,9 @@ class Client:
                 raise Refused(fault, endpoint)
             if shrinkable and kind in (Kind.UNKNOWN, Kind.LIMIT):
                 raise Refused(fault, endpoint)
-            if shrinkable and kind is Kind.BUSY and cuts > 3 and fault.status == 200:
-                # Cut or broken again and again: the answer is too much for somebody on the way.
+            if shrinkable and kind is Kind.BUSY and cuts > 3 and fault.status:
+                # Cut, broken or refused by a proxy again and again, though somebody is there:
+                # perhaps it is too much for somebody on the way.
                 raise Refused(Fault(Kind.TIMEOUT, fault.message), endpoint)
             if lies >= LIES or unknowns >= UNKNOWNS * len(self.endpoints):
                 self._stop(f"{endpoint.name} does not answer {method} properly", str(fault))
@@ -290,8 +299,10 @@ class Client:
         now = self._clock()
         left = self._progress + self.patience - now
         wait = seconds if exactly else self._dice.uniform(0, seconds)
-        if left <= 0 or (exactly and wait > left):
+        if left <= 0:
             self._stop(f"no progress for {self.patience:.0f} s", "")
+        if wait > max(left, LONGEST_WAIT):
+            self._stop(f"no endpoint wants to be asked within {left:.0f} s", "")
         await self._sleep(min(wait, left))
 
     def _stop(self, what: str, reason: str) -> NoReturn:
@@ -305,7 +316,9 @@ class Client:
         gone = any("state" in need or "logs" in need for e in self.endpoints for need in e.without)
         fix = "a newer --block, or an endpoint that keeps old state (archive)" if gone else FIX
         if not self.reading:
-            what, fix = f"no usable endpoint: {what}", "check --rpc (or BANDSCAN_RPC)"
+            met = any(e.chain_id is not None for e in self.endpoints)
+            what = f"no endpoint is usable: {what}" if met else "no endpoint is usable"
+            fix = "check --rpc (or BANDSCAN_RPC)"
         raise cls(what, fix=fix, **where)
 
 

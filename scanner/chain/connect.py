@@ -29,7 +29,7 @@ from scanner.errors import EndpointError, UsageError
 
 T = TypeVar("T")
 
-CONNECT_PATIENCE = 30.0  # seconds to find a first usable endpoint
+CONNECT_PATIENCE = 10.0  # seconds to find a first usable endpoint
 TAGS = ("latest", "safe", "finalized")
 
 

@@ -40,13 +40,20 @@ def _chunks(calls: Sequence[Call]) -> list[list[Call]]:
     chunks: list[list[Call]] = [[]]
     size = 0
     for call in calls:
-        length = 256 + len(call.encoded())
+        length = 256 + 32 * _leaves(call.args)
         if chunks[-1] and (len(chunks[-1]) >= CHUNK or size + length > CHUNK_BYTES):
             chunks.append([])
             size = 0
         chunks[-1].append(call)
         size += length
     return [chunk for chunk in chunks if chunk]
+
+
+def _leaves(args: Any) -> int:
+    """About how many words the arguments take."""
+    if isinstance(args, (list, tuple)):
+        return 1 + sum(map(_leaves, args))
+    return 1 + len(args) // 32 if isinstance(args, (bytes, str)) else 1
 
 
 async def _chunk(

@@ -5,6 +5,7 @@ a node may do, so that no exception with a URL in its chain of causes can exist.
 """
 
 import asyncio
+import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -114,7 +115,7 @@ class Endpoint:
         except _TooLong:
             fault = Fault(Kind.ANSWER, f"the answer is longer than {limit} bytes", status=status)
         except aiohttp.ClientConnectorError as error:
-            fault = Fault(Kind.BUSY, self._redact(f"cannot connect: {error.strerror or ''}"))
+            fault = Fault(Kind.BUSY, f"cannot connect: {_why(error)}", status=0)
         except TimeoutError:
             fault = Fault(Kind.TIMEOUT, "no answer in time", status=status)
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -178,6 +179,15 @@ class Endpoint:
         if 300 <= status < 400:
             message = f"HTTP {status}: it redirects elsewhere, which is not followed"
         return Fault(kind, message, None, status, None, retry_after(wait, text, None, time.time()))
+
+
+def _why(error: aiohttp.ClientConnectorError) -> str:
+    """Why no connection came about, in words that name no host."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "unknown host"
+    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
+        return "the TLS certificate or handshake fails"
+    return os.strerror(error.errno) if error.errno else "no connection"
 
 
 class _TooLong(Exception):

@@ -34,15 +34,15 @@ class BandSettings:
         span: what "surroundings" means, on either side.
         max_width: a wider range is landscape, and searched again at a higher level.
         min_share: least share of all collateral in view.
-        max_chance: bound on the number of such ranges expected by chance (E), from
-            `many_accounts` accounts on.
-        max_chance_few: the same below that.
-        many_accounts, min_accounts: no bands below `min_accounts`.
+        max_chance: bound on the number of such ranges expected by chance (E).
+        min_accounts: no bands below that.
         wall_share, wall_link, wall_count: an account with this share is a wall; so many walls,
             each within `wall_link` of the next, are one range.
         lone_share: a band with more than this in one account is that account's wall.
         trim: edges are the dollar-weighted quantiles at `trim` and 1 - `trim`.
-        cap_shares: account-size caps: accounts below the cap hold this share of sum(min(w, cap)).
+        caps: how many account-size caps, evenly spaced in ratio from the crowd's cap to the
+            largest account.
+        crowd_share: accounts below the crowd's cap hold this share of sum(min(w, cap)).
         normal_error: allowed error of "normal", a factor.
         least_crowd: accounts added to every window's crowd.
         mask_chance: ranges with E up to this are left out of the second fit of "normal".
@@ -55,18 +55,17 @@ class BandSettings:
     max_width: float = 0.10
     min_share: float = 0.01
     max_chance: float = 1.0
-    max_chance_few: float = 0.3
-    many_accounts: int = 1000
     min_accounts: int = 20
     wall_share: float = 0.03
     wall_link: float = 0.02
     wall_count: int = 3
     lone_share: float = 0.98
     trim: float = 0.01
-    cap_shares: tuple[float, ...] = (1 / 3, 0.5, 0.75, 0.9, 0.97, 1.0)
+    caps: int = 6
+    crowd_share: float = 1 / 3
     normal_error: float = 1.25
     least_crowd: float = 2.0
-    mask_chance: float = 0.13
+    mask_chance: float = 0.4
     mask_margin: int = 2
 
 
@@ -100,18 +99,22 @@ def tested_ranges(view: View, settings: BandSettings) -> list[Candidate]:
     accounts = int(np.count_nonzero(view.size))
     if accounts < settings.min_accounts:
         return []
-    few = accounts < settings.many_accounts
-    limit = settings.max_chance_few if few else settings.max_chance
-    layers = [_layer(view, share, settings) for share in settings.cap_shares]
+    layers = [_layer(view, cap) for cap in _caps(view, settings)]
     uncapped = view.histogram(view.units) / view.total
     normal = _first_normal(layers[0], settings)
     standing = _pick(_candidates(view, layers, uncapped, normal, settings), settings.mask_chance)
     normal = _second_normal(layers[0], normal, standing, settings)
-    return _pick(_candidates(view, layers, uncapped, normal, settings), limit)
+    return _pick(_candidates(view, layers, uncapped, normal, settings), settings.max_chance)
 
 
-def _layer(view: View, share: float, settings: BandSettings) -> _Layer:
-    cap = max(1.0, float(np.rint(size_cap(view.sizes, share))))
+def _caps(view: View, settings: BandSettings) -> list[float]:
+    """Account-size caps in whole units, from the crowd's to the largest account's size."""
+    crowd = size_cap(view.sizes, settings.crowd_share)
+    largest = float(view.sizes.size[-1])
+    return np.rint(np.geomspace(max(1.0, crowd), largest, settings.caps)).tolist()
+
+
+def _layer(view: View, cap: float) -> _Layer:
     units = view.capped(cap)
     return _Layer(cap, units, view.histogram(units), view.sizes.capped(cap))
 
@@ -171,7 +174,10 @@ def _candidates(
         ]
         rest = before[stop] - before[start] - np.array(largest)
         exponent = tail_exponent(layer.sizes, rest, settings.normal_error * usual)
-        chance = view.ticks / (2.0 * (stop - start)) * np.exp(-exponent)
+        # Half the ranges of this length that fit side by side, times half the caps, because
+        # neighbouring places and caps see much the same accounts.
+        trials = settings.caps / 2 * view.ticks / (2.0 * (stop - start))
+        chance = trials * np.exp(-exponent)
         for i, j, share, e in zip(
             start.tolist(), stop.tolist(), usual.tolist(), chance.tolist(), strict=True
         ):

@@ -12,7 +12,7 @@ _EXACT = 256
 _CLASS_SHIFT = 49  # keeps the exponent and three bits of a double: eight classes per octave
 _DUST = 1 / 256
 """Accounts below this part of the cap are thrown as one class with their mean and variance."""
-_STEPS = 10
+_STEPS = 8
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class View:
         row: index of each row in the caller's arrays, int64[m].
         price: float64[m] [USD].
         units: weight in whole units, float64[m].
+        unit: one unit [USD].
         tick: int64[m], counted from `first_tick`.
         owner: int64[m], dense account number below `len(size)`.
         first_tick: the grid index of tick 0 of the view.
@@ -47,6 +48,7 @@ class View:
     row: I64
     price: F64
     units: F64
+    unit: float
     tick: I64
     owner: I64
     first_tick: int
@@ -60,19 +62,26 @@ class View:
     shared_owner: I64
 
     def capped(self, cap: float) -> F64:
-        """Units of each row when no account weighs more than `cap`, float64[m] of whole units."""
-        size = self.size[self.owner] if len(self.shared) else self.units
+        """Units of each row when no account weighs more than `cap` (whole units)."""
         if not len(self.shared):
-            return np.minimum(self.units, np.rint(cap))
+            return np.minimum(self.units, cap)
+        size = self.size[self.owner]
         return np.where(size > cap, np.rint(self.units * (cap / size)), self.units)
 
     def histogram(self, units: F64) -> F64:
         """Sum of `units` per tick, float64[T]; exact."""
         return np.bincount(self.tick, weights=units, minlength=self.ticks)
 
+    def owners(self, at: I64) -> tuple[I64, F64]:
+        """The owners of these rows of the view, each once, and the units each holds in them."""
+        if not len(self.shared):
+            return self.owner[at], self.units[at]
+        owners, place = np.unique(self.owner[at], return_inverse=True)
+        return owners, np.bincount(place, weights=self.units[at])
+
     def largest_in(self, start: int, stop: int, cap: float, units: F64) -> float:
         """What the largest account holds in ticks [start, stop), capped as `units` is."""
-        alone = min(float(self.lone_peak[start:stop].max()), np.rint(cap))
+        alone = min(float(self.lone_peak[start:stop].max()), cap)
         some = slice(self.shared_start[start], self.shared_start[stop])
         if some.start == some.stop:
             return alone
@@ -95,24 +104,27 @@ def look(price: F64, weight: F64, account: I64, low: float, high: float) -> View
     first, last = (int(t) for t in tick_of([low, high]))
     seen, held = price[row], weight[row]
     tick = tick_of(seen) - first
-    # Sorted first: the same sum, and so the same units, whatever the order of the rows.
-    scale = _UNITS - int(np.frexp(np.sort(held).sum())[1])
+    # A sum depends on the order of the rows in its last digits: the factor keeps round totals
+    # away from the next power of two, where that would change the unit.
+    scale = _UNITS - int(np.frexp(held.sum() * 1.0001)[1])
     units = np.rint(np.ldexp(held, scale))
     owner = _dense(account[row])
     rows_of = np.bincount(owner)
     size = np.bincount(owner, weights=units)
-    several = rows_of[owner] > 1
     lone_peak = np.zeros(last - first + 1)
-    shared = np.flatnonzero(several)
-    if len(shared):
-        np.maximum.at(lone_peak, tick[~several], units[~several])
-        shared = shared[np.argsort(tick[shared], kind="stable")]
-    else:
+    shared = np.zeros(0, dtype=np.int64)
+    if int(rows_of.max()) == 1:
         np.maximum.at(lone_peak, tick, units)
+    else:
+        several = rows_of[owner] > 1
+        np.maximum.at(lone_peak, tick[~several], units[~several])
+        shared = np.flatnonzero(several)
+        shared = shared[np.argsort(tick[shared].astype(np.int16), kind="stable")]
     return View(
         row=row,
         price=seen,
         units=units,
+        unit=float(np.ldexp(1.0, -scale)),
         tick=tick,
         owner=owner,
         first_tick=first,

@@ -24,6 +24,7 @@ __all__ = ["Band", "BandSettings", "Side", "find_bands"]
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 Side = Literal["long", "short"]
+_Ticks = tuple[int, int]  # of the view, half open
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class Band:
         kind: "band" (tested against chance), "wall" (one account), "walls" (several, one range).
         low, high: edges, real liquidation prices [USD].
         tick_low, tick_high: first and last tick of the run, both included.
-        members: rows of the caller's arrays, sorted by price, then row, int64[k].
+        members: rows of the caller's arrays, rising, int64[k].
         amount: collateral at risk of the members [USD].
         normal: what the surroundings would put there [USD]; None for walls.
         chance_bound: E, expected number of such ranges by chance; None for walls.
@@ -94,7 +95,7 @@ def find_bands(
     view = look(price, weight, account, low, high)
     if view is None:
         return []
-    quote = _Quote(view, weight, spot, settings.trim)
+    quote = _Quote(view, spot, settings.trim)
     bands, lone = _quote_bands(quote, tested_ranges(view, settings), settings)
     walls = _quote_walls(quote, bands, lone, settings)
     return sorted(bands + walls, key=lambda band: (-band.amount, band.low))
@@ -120,48 +121,28 @@ class _Quote:
     """Turns sets of rows of one view into reported ranges."""
 
     view: View
-    weight: F64
     spot: float
     trim: float
 
-    @property
-    def in_view(self) -> float:
-        """All collateral in view [USD]."""
-        return float(np.sort(self.weight[self.view.row]).sum())
-
     def in_ticks(self, start: int, stop: int) -> I64:
-        """Rows of the view in ticks [start, stop), by price, then row."""
-        return self.by_price(np.flatnonzero((self.view.tick >= start) & (self.view.tick < stop)))
-
-    def by_price(self, at: I64) -> I64:
-        return at[np.lexsort((self.view.row[at], self.view.price[at]))]
+        """Rows of the view in ticks [start, stop), in the caller's order."""
+        return np.flatnonzero((self.view.tick >= start) & (self.view.tick < stop))
 
     def edges(self, at: I64) -> tuple[float, float]:
-        """Prices at the trimmed ends of rows sorted by price, weighted by dollars."""
-        price, units = self.view.price[at], self.view.units[at]
-        cut = self.trim * units.sum()
-        low = int(np.searchsorted(np.cumsum(units), cut))
-        high = len(at) - 1 - int(np.searchsorted(np.cumsum(units[::-1]), cut))
-        return float(price[low]), float(price[high])
-
-    def shares(self, at: I64) -> tuple[I64, F64]:
-        """Owners among the rows, and the share of each."""
-        owners, place = np.unique(self.view.owner[at], return_inverse=True)
-        held = np.bincount(place, weights=self.view.units[at])
-        return owners, held / held.sum()
+        """Real prices at which `trim` of the rows' dollars lies at or below, at or above."""
+        view = self.view
+        price, tick, units = view.price[at], view.tick[at], view.units[at]
+        low = _price_reached(price, tick, units, self.trim)
+        high = -_price_reached(-price, view.ticks - 1 - tick, units, self.trim)
+        return low, high
 
     def quote(
-        self,
-        kind: Literal["band", "walls", "wall"],
-        members: I64,
-        edges_of: I64,
-        ticks: tuple[int, int],
+        self, kind: Literal["band", "walls", "wall"], members: I64, edges_of: I64, ticks: _Ticks
     ) -> Band:
         """A range of these members whose edges are those of the rows `edges_of`."""
         low, high = self.edges(edges_of)
-        share = self.shares(members)[1]
-        share.sort()
-        rows = self.view.row[members]
+        units = float(self.view.units[members].sum())
+        share = np.sort(self.view.owners(members)[1] / units)
         nearest = high if high <= self.spot else low
         return Band(
             kind=kind,
@@ -169,16 +150,28 @@ class _Quote:
             high=high,
             tick_low=self.view.first_tick + ticks[0],
             tick_high=self.view.first_tick + ticks[1] - 1,
-            members=rows,
-            amount=float(np.sort(self.weight[rows]).sum()),
+            members=self.view.row[members],
+            amount=units * self.view.unit,
             normal=None,
             chance_bound=None,
-            positions=len(rows),
+            positions=len(members),
             accounts=len(share),
             effective_accounts=float(1.0 / (share * share).sum()),
             top_share=float(share[-1]),
             distance=nearest / self.spot - 1.0,
         )
+
+
+def _price_reached(price: F64, tick: I64, units: F64, part: float) -> float:
+    """The price at which `part` of the units lies at or below; only one tick needs sorting."""
+    need = part * float(units.sum())
+    held = np.cumsum(np.bincount(tick, weights=units))
+    at = int(np.searchsorted(held, need))
+    inside = np.flatnonzero(tick == at)
+    inside = inside[np.argsort(price[inside])]
+    before = float(held[at - 1]) if at else 0.0
+    reached = int(np.searchsorted(before + np.cumsum(units[inside]), need))
+    return float(price[inside[reached]])
 
 
 @dataclass(frozen=True)
@@ -192,7 +185,7 @@ class _Lone:
 
 @dataclass(frozen=True)
 class _Wall:
-    """One account's rows (by price) in a run of adjoining ticks [start, stop)."""
+    """One account's rows in a run of adjoining ticks [start, stop)."""
 
     owner: int
     rows: I64
@@ -210,12 +203,12 @@ def _quote_bands(
     lone: list[_Lone] = []
     for one in ranges:
         members = quote.in_ticks(one.start, one.stop)
-        owners, share = quote.shares(members)
-        if share.max() > settings.lone_share:
-            lone.append(_Lone(int(owners[share.argmax()]), one.start, one.stop))
+        owners, held = quote.view.owners(members)
+        if held.max() > settings.lone_share * held.sum():
+            lone.append(_Lone(int(owners[held.argmax()]), one.start, one.stop))
             continue
         band = quote.quote("band", members, members, (one.start, one.stop))
-        normal = one.normal * quote.in_view
+        normal = one.normal * quote.view.total * quote.view.unit
         bands.append(replace(band, normal=normal, chance_bound=one.chance))
     return bands, lone
 
@@ -249,10 +242,11 @@ def _walls(
     large[[one.owner for one in lone]] = True
     rows = np.flatnonzero(large[view.owner] & ~inside[view.tick])
     for owner in np.unique(view.owner[rows]).tolist():
-        own = quote.by_price(rows[view.owner[rows] == owner])
-        tick = view.tick[own]
-        for run in np.split(own, np.flatnonzero(np.diff(tick) > 1) + 1):
-            start, stop = int(view.tick[run[0]]), int(view.tick[run[-1]]) + 1
+        own = rows[view.owner[rows] == owner]
+        ticks = np.unique(view.tick[own])
+        for group in np.split(ticks, np.flatnonzero(np.diff(ticks) > 1) + 1):
+            start, stop = int(group[0]), int(group[-1]) + 1
+            run = own[(view.tick[own] >= start) & (view.tick[own] < stop)]
             given_up = any(o.owner == owner and o.start < stop and start < o.stop for o in lone)
             if given_up or view.units[run].sum() >= least:
                 yield _Wall(owner, run, start, stop, *quote.edges(run))
@@ -281,7 +275,7 @@ def _quote_chain(quote: _Quote, chain: Sequence[_Wall]) -> Band:
     The edges are those of the walls, so that a crowd around them does not widen the range.
     """
     ticks = min(wall.start for wall in chain), max(wall.stop for wall in chain)
-    rows = quote.by_price(np.concatenate([wall.rows for wall in chain]))
+    rows = np.sort(np.concatenate([wall.rows for wall in chain]))
     if len({wall.owner for wall in chain}) == 1:
         return quote.quote("wall", rows, rows, ticks)
     return quote.quote("walls", quote.in_ticks(*ticks), rows, ticks)

@@ -60,7 +60,8 @@ def edges(book: Book, shock: Shock) -> Edges:
             step[positions],
         )
         present = np.full(len(positions), shock.present, np.int64)
-        closer, farther = _whole(near - step * margin), _whole(far + step * margin)
+        # So far from the edge the way is shown to be healthy in one step (`Trial.judge`: 2 * noise).
+        closer, farther = _whole(near - 2.2 * step * margin), _whole(far + step * margin)
         limit = np.where(step < 0, _lowest(shock.present), _highest(shock.present))
         # Sums beyond int64 are computed in Python integers: positions of tens of billions at the
         # far end of a rise.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from localchain.chain import LocalChain
 
 DAY = 86_400
+DEBT_BITS = int("01" * 128, 2)  # of a user's configuration: bit 2i is debt in reserve i
 
 # share of each profile among random accounts, in percent
 PROFILES = {
@@ -193,8 +194,8 @@ def _leave(chain: "LocalChain", book: Book, *, withdraw: bool) -> list[Op]:
 
 
 def _indebted(chain: "LocalChain", accounts: Sequence[str]) -> list[str]:
-    held = chain.holdings(accounts)
-    return [a for a in accounts if any(debt for _, debt in held[a].values())]
+    flags = chain.configurations(accounts)
+    return [account for account in accounts if flags[account][0] & DEBT_BITS]
 
 
 def _something(

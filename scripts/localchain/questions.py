@@ -51,7 +51,7 @@ def health_factors(
 
 def configurations(chain: "LocalChain", users: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Bitmap and e-mode by user: bit 2i is debt in reserve i, bit 2i + 1 the collateral flag."""
-    found = {}
+    found: dict[str, tuple[int, int]] = {}
     for part in _parts(users):
         words = _ask(chain, "configurations(address,address[])", chain.pool, part)
         found |= dict(zip(part, zip(words[::2], words[1::2], strict=True), strict=True))

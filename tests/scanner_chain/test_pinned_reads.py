@@ -112,7 +112,7 @@ def test_refused_batches_are_halved(error: dict[str, Any], status: int) -> None:
 
 
 def test_the_learned_size_is_kept_and_grows_again() -> None:
-    """The second read starts small; after 20 clean batches they grow by a quarter."""
+    """The second read starts small; after ten clean batches they grow by half."""
     who = borrowers(500)
     target = np.frombuffer(TOKEN, np.uint8)
     with FaultyNode() as chain, reach(chain.url, concurrency=1) as node:
