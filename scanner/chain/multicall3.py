@@ -103,13 +103,12 @@ def results(answer: bytes, count: int) -> Results:
         raise Untrue("a multicall answer of odd length" if answer else "an empty multicall answer")
     words = np.frombuffer(answer, np.uint8).reshape(-1, 32)
     quads = np.frombuffer(answer, ">u8").reshape(-1, 4)
-    numbers = quads[:, 3].astype(np.int64)
-    small = ~quads[:, :3].any(axis=1) & (numbers >= 0) & (numbers < 1 << 40)
 
     def number(at: I64) -> I64:
-        if not bool(small[at].all()):
+        found = quads[at]
+        if bool(found[:, :3].any()) or bool((found[:, 3] >= 1 << 40).any()):
             raise Untrue("a multicall answer with wild lengths")
-        return np.asarray(numbers[at])
+        return found[:, 3].astype(np.int64)
 
     if number(np.array([0, 1])).tolist() != [32, count] or len(words) < 2 + 4 * count:
         raise Untrue("a multicall answer for another number of calls")

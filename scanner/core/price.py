@@ -11,6 +11,8 @@ It is `long` (liquidated by a fall) where X' > Y', `short` (by a rise) where X' 
 import numpy as np
 import numpy.typing as npt
 
+from .legs import Legs
+
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 I8 = npt.NDArray[np.int8]
@@ -21,6 +23,27 @@ LONG, SHORT, NONE = 1, -1, 0
 # only; below this share of X + Y the difference is noise and must not become a price.
 NOISE = 1e-12
 LOWEST, HIGHEST = 1e-3, 1e3  # beyond these multiples of the present price nothing is claimed
+
+
+def balance(legs: Legs, follows: npt.NDArray[np.bool_]) -> tuple[F64, F64, F64]:
+    """X - Y, X' - Y' and X + Y of each position. [USD]
+
+    Parameters
+    ----------
+    legs : Legs
+    follows : bool array, shape (tokens,)
+        Which tokens move with the shock.
+    """
+    signed = legs.signed()
+    net = legs.total(signed)
+    gross = legs.total(np.abs(signed))
+    signed *= follows[legs.token]
+    return net, legs.total(signed), gross
+
+
+def closed_form(legs: Legs, follows: npt.NDArray[np.bool_]) -> tuple[F64, I8]:
+    """s* and side of each position, as `edge` gives them, with all prices of `follows` moving."""
+    return edge(*balance(legs, follows))
 
 
 def side_of(net_moving: F64, gross: F64) -> I8:

@@ -172,11 +172,25 @@ def plant(kind: str, background: str, n: int, seed: int) -> Book:
     )
 
 
-def whales(seed: int, *, spot: float = 2350.0, crowd: int = 520, background: str = "near") -> Book:
-    """Six quoted whales with 650,000 ETH among a random crowd with 1.3M ETH (weights at p*)."""
+def whales(
+    seed: int,
+    *,
+    spot: float = 2350.0,
+    crowd: int = 520,
+    background: str = "near",
+    sizes: str = "pareto",
+) -> Book:
+    """Six quoted whales with 650,000 ETH among a random crowd with 1.3M ETH, valued at p*.
+
+    The crowd's sizes are Pareto with index 1.1-1.5 (so one of them is often as large as a whale)
+    or log-normal with sigma 1.
+    """
     rng = np.random.default_rng([99, BACKGROUNDS.index(background), crowd, seed])
     price = spot * np.exp(-_draw(rng, background_density(background), crowd))
-    tokens = _sizes(rng, rng.uniform(1.1, 1.5), crowd, 1_300_000.0)
+    tokens = _sizes(rng, rng.uniform(1.1, 1.5), crowd, 1.0)
+    if sizes == "lognormal":
+        tokens = rng.lognormal(0.0, 1.0, crowd)
+    tokens *= 1_300_000.0 / tokens.sum()
     six = np.array([1781.09, 1791.0, 1807.0, 1808.0, 1842.0, 1862.02])
     held = rng.uniform(0.5, 1.5, 6)
     held *= 650_000.0 / held.sum()

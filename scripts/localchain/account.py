@@ -50,6 +50,15 @@ class Account:
         signature = "borrow(address,uint256,uint256,uint16,address)"
         self._pool(signature, token.address, value, rate, 0, debtor or self.address)
 
+    def borrow_part(
+        self, symbol: str, part: float, *, rate: int = VARIABLE_RATE, debtor: str | None = None
+    ) -> None:
+        """Borrow this part of what the account (or the `debtor`) may still borrow."""
+        data = self.chain.account_data(debtor or self.address)
+        token, price = self.chain.tokens[symbol], self.chain.price_raw(symbol)
+        units = int(data["availableBorrowsBase"] * part * token.unit / price)
+        self.borrow(symbol, units=units, rate=rate, debtor=debtor)
+
     def repay(self, symbol: str, amount: float | None = None) -> None:
         """Mint and repay variable debt."""
         token = self.chain.tokens[symbol]

@@ -183,10 +183,14 @@ class LocalChain:
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass; interest accrues. Refused once there are whales: it would move them."""
-        if seconds and self.ledger.whales:
-            raise LocalChainError("time would move the whales off their prices: make them last")
         if seconds:
+            self.require_no_whales()
             self.node.pass_time(round(seconds))
+
+    def require_no_whales(self) -> None:
+        """Raise if there are whales: interest would move them off their prices."""
+        if self.ledger.whales:
+            raise LocalChainError("time would move the whales off their prices: make them last")
 
     # --- prices -----------------------------------------------------------------
 
@@ -214,6 +218,8 @@ class LocalChain:
 
     def populate(self, n: int, seed: int = 1, *, days: float = 20) -> list[str]:
         """n random accounts, made over some days; see people.py for who they are."""
+        if days:
+            self.require_no_whales()
         return people.populate(self, n, seed, days)
 
     def specials(self) -> dict[str, str]:

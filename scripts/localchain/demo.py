@@ -25,10 +25,7 @@ def main() -> int:
     """Build the chain, scan it, show the bands, and say how to scan a real chain."""
     with only_demo():
         tell("building a local chain: Aave v3.6 as published on npm, real contracts")
-        with LocalChain("origin", spot=SPOT) as chain:
-            people = [*chain.specials().values(), *chain.populate(40)]
-            people += chain.crowd(CROWD, CROWD_ETH)
-            chain.whales(WHALES, WHALE_ETH)
+        with built() as chain:
             tell(
                 f"{len(chain.borrowers_ever)} accounts borrowed; {len(WHALES)} of them hold"
                 f" {WHALE_ETH:,} ETH, the crowd {CROWD_ETH:,} ETH"
@@ -38,6 +35,17 @@ def main() -> int:
         if code == 0:
             farewell()
         return code
+
+
+@contextmanager
+def built() -> Iterator[LocalChain]:
+    """The demo's chain: special cases, 40 random borrowers, the crowd, and last the whales."""
+    with LocalChain("origin", spot=SPOT) as chain:
+        chain.specials()
+        chain.populate(40)
+        chain.crowd(CROWD, CROWD_ETH)
+        chain.whales(WHALES, WHALE_ETH)
+        yield chain
 
 
 def scan(url: str) -> int:

@@ -2,15 +2,12 @@
 
 import atexit
 import collections
-import ctypes
 import http.client
 import json
 import os
 import re
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -24,9 +21,6 @@ from localchain.packages import anvil_binary
 
 GENESIS_TIME = 1_767_225_600  # 2026-01-01: a fixed start makes every number repeatable
 GAS = 10**11  # more than any transaction here needs; asking for it saves the estimate
-HOME_PREFIX = "bandscan-anvil-"
-
-_LIBC = ctypes.CDLL(None)  # loaded here: little is safe between fork and exec
 
 _FLAGS = [
     *("--host", "127.0.0.1"),
@@ -48,20 +42,17 @@ class RpcError(LocalChainError):
 
 
 class Node:
-    """An anvil of our own: started here, ended with `close()`, at the latest when Python ends.
+    """An anvil of our own: started here, ended with `close()`, at the latest with this process.
 
     Time stands still (every block has the timestamp of the one before) unless somebody
     calls `pass_time`: interest would move every liquidation price otherwise.
-
-    On Linux the kernel ends anvil should we be killed, or should the thread that made this
-    end: make it in a thread that lives as long.
     """
 
     def __init__(self, chain_id: int = 31337, port: int = 0) -> None:
         self.chain_id = chain_id
         self.errors = ErrorNames({}, {})
         self._local = threading.local()
-        self.home = _new_home()
+        self.home = Path(tempfile.mkdtemp(prefix="bandscan-anvil-"))  # old states spill there
         command = [
             str(anvil_binary()),
             *_FLAGS,
@@ -77,8 +68,8 @@ class Node:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,  # a Ctrl-C is for us; we end anvil ourselves
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
+        self._guard = _guard(self._process.pid, self.home)
         atexit.register(self.close)
         try:
             self.port = self._wait_for_port()
@@ -104,6 +95,8 @@ class Node:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        self._guard.terminate()
+        self._guard.communicate()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def wait(self) -> None:
@@ -230,27 +223,17 @@ def _request(number: int, method: str, params: Sequence[Any]) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
 
 
-def _new_home() -> Path:
-    """A home for anvil, which spills old states there; what killed processes left is removed."""
-    root = Path(tempfile.gettempdir())
-    for left in root.glob(f"{HOME_PREFIX}*"):
-        owner = left.name.removeprefix(HOME_PREFIX).partition("-")[0]
-        if owner.isdigit() and not _alive(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{os.getpid()}-"))
+def _guard(pid: int, home: Path) -> subprocess.Popen[bytes]:
+    """A shell that ends anvil when we are gone without having said so.
 
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _die_with_parent() -> None:
-    """In the child, before anvil runs: let the kernel end it even if we are killed (Linux)."""
-    set_death_signal = 1  # PR_SET_PDEATHSIG
-    _LIBC.prctl(set_death_signal, signal.SIGTERM)
+    It waits for the end of a pipe whose other end only we hold: the kernel closes that one
+    however we end.
+    """
+    script = 'read _; kill "$1"; sleep 1; rm -rf "$2"'
+    return subprocess.Popen(
+        ["/bin/sh", "-c", script, "sh", str(pid), str(home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )

@@ -64,41 +64,39 @@ def _label(chain: "LocalChain", label: str) -> Account:
 def _everyday(chain: "LocalChain") -> None:
     plain = _label(chain, "plain")
     plain.supply("WETH", 10)
-    plain.borrow("USDC", 12_000)
+    plain.borrow_part("USDC", 0.6)
 
     short = _label(chain, "short")
     short.supply("USDC", 50_000)
-    short.borrow("WETH", 10)
+    short.borrow_part("WETH", 0.6)
 
     mixed = _label(chain, "mixed")
     mixed.supply("WETH", 20)
     mixed.supply("WBTC", 1)
-    mixed.borrow("USDC", 50_000)
+    mixed.borrow_part("USDC", 0.6)
 
     many = _label(chain, "many")
-    ether_price = chain.price("WETH")
     supplies = {"WETH": 4, "wstETH": 3, "WBTC": 0.2, "USDC": 9_000, "DAI": 8_000, "LINK": 700}
     for symbol, amount in supplies.items():
         many.supply(symbol, amount)
-    debts = {"USDC": 6_000, "DAI": 5_000, "USDT": 4_000, "WETH": 3_000 / ether_price}
-    for symbol, amount in debts.items():
-        many.borrow(symbol, amount)
+    for symbol in ("USDC", "DAI", "USDT", "WETH"):
+        many.borrow_part(symbol, 0.15)
 
     same = _label(chain, "same_asset")
     same.supply("WETH", 50)
-    same.borrow("WETH", 10)
-    same.borrow("USDC", 40_000)
+    same.borrow_part("WETH", 0.25)
+    same.borrow_part("USDC", 0.5)
 
     off = _label(chain, "collateral_off")
     off.supply("WETH", 10)
+    off.borrow_part("DAI", 0.5)
     off.supply("WBTC", 0.5)
-    off.borrow("DAI", 9_000)
     off.use_as_collateral("WBTC", False)
 
     zero = _label(chain, "zero_threshold")
     zero.supply("USDT", 30_000)
     zero.supply("WETH", 5)
-    zero.borrow("DAI", 6_000)
+    zero.borrow_part("DAI", 0.6)
 
     dust = _label(chain, "dust")
     dust.supply("WETH", 0.0001)
@@ -111,37 +109,37 @@ def _everyday(chain: "LocalChain") -> None:
     if chain.tokens["DAI"].sdebt:
         stable = _label(chain, "stable_rate")
         stable.supply("WETH", 10)
-        stable.borrow("DAI", 8_000, rate=STABLE_RATE)
-        stable.borrow("USDC", 2_000)
+        stable.borrow_part("DAI", 0.4, rate=STABLE_RATE)
+        stable.borrow_part("USDC", 0.2)
 
 
 def _e_modes(chain: "LocalChain") -> None:
     user = _label(chain, "e_mode_eth")
     user.supply("wstETH", 10)
     user.enter_e_mode(1)
-    user.borrow("WETH", 8)
+    user.borrow_part("WETH", 0.7)
 
     loop = _label(chain, "loop")
     loop.enter_e_mode(1)
     loop.supply("wstETH", 100)
-    for amount in (80, 20, 10):
-        loop.borrow("WETH", amount)
+    for part in (0.6, 0.6, 0.9):
+        loop.borrow_part("WETH", part)
 
     stable = _label(chain, "e_mode_stable")
     stable.enter_e_mode(2)
     stable.supply("USDC", 100_000)
-    stable.borrow("DAI", 93_000)
+    stable.borrow_part("DAI", 0.98)
 
     foreign = _label(chain, "e_mode_foreign")
     foreign.enter_e_mode(1)
     foreign.supply("WETH", 20)
     foreign.supply("WBTC", 1)
-    foreign.borrow("WETH", 34)
+    foreign.borrow_part("WETH", 0.85)
 
     left = _label(chain, "e_mode_left")
     left.enter_e_mode(1)
     left.supply("WETH", 10)
-    left.borrow("WETH", 2)
+    left.borrow_part("WETH", 0.2)
     left.enter_e_mode(0)
 
     if "PT" in chain.tokens:
@@ -149,29 +147,29 @@ def _e_modes(chain: "LocalChain") -> None:
         pt.enter_e_mode(3)
         pt.supply("PT", 20_000)
         pt.use_as_collateral("PT")
-        pt.borrow("USDC", 15_000)
+        pt.borrow_part("USDC", 0.9)
 
 
 def _by_others(chain: "LocalChain") -> None:
     delegator, delegatee = _label(chain, "delegator"), _label(chain, "delegatee")
     delegator.supply("WETH", 10)
-    delegator.delegate("USDC", 11_000, delegatee.address)
-    delegatee.borrow("USDC", 11_000, debtor=delegator.address)
+    delegator.delegate("USDC", 1_000_000, delegatee.address)
+    delegatee.borrow_part("USDC", 0.6, debtor=delegator.address)
 
     supplied = _label(chain, "supplied_for")
     chain.account("benefactor").supply("WETH", 6, to=supplied.address)
-    supplied.borrow("USDC", 5_000)
+    supplied.borrow_part("USDC", 0.4)
 
     receiver, giver = _label(chain, "transfer_in"), chain.account("giver")
     giver.supply("WETH", 8)
     giver.send_atoken("WETH", 5, receiver.address)
     if chain.flavour == "origin":  # v3.6: received aTokens are collateral only when told so
         receiver.use_as_collateral("WETH")
-    receiver.borrow("USDC", 6_000)
+    receiver.borrow_part("USDC", 0.6)
 
     idle = _label(chain, "transfer_in_idle")
     idle.supply("WETH", 5)
-    idle.borrow("USDC", 7_000)
+    idle.borrow_part("USDC", 0.7)
     giver.supply("WBTC", 0.3)
     giver.send_atoken("WBTC", 0.1, idle.address)
 
@@ -183,12 +181,12 @@ def _ended(chain: "LocalChain") -> None:
 
     repaid = _label(chain, "repaid")
     repaid.supply("WETH", 4)
-    repaid.borrow("USDC", 3_000)
+    repaid.borrow_part("USDC", 0.4)
     repaid.repay("USDC")
 
     closed = _label(chain, "closed")
     closed.supply("WBTC", 1)
-    closed.borrow("DAI", 20_000)
+    closed.borrow_part("DAI", 0.4)
     closed.repay("DAI")
     closed.withdraw("WBTC")
 

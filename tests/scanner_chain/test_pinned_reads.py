@@ -111,6 +111,31 @@ def test_refused_batches_are_halved(error: dict[str, Any], status: int) -> None:
         assert everything_right(found, who)
 
 
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_node_that_takes_next_to_nothing_loses_nothing(most: int) -> None:
+    """Halving goes down to single calls without dropping one at the cut."""
+    who = borrowers(61)
+    with FaultyNode() as chain, reach(chain.url) as node:
+        chain.rules = [refuse_above(most, {"code": -32000, "message": "out of gas"})]
+        found = node.pin().bulk(np.frombuffer(TOKEN, np.uint8), pack(BALANCE, who), 1)
+        assert everything_right(found, who)
+
+
+def test_a_single_call_that_is_too_much_is_a_failed_call() -> None:
+    """Out of gas all alone: that call has no answer; the others have."""
+    who = borrowers(9)
+
+    def heavy(method: str, params: list[Any]) -> Reply | None:
+        if method == "eth_call" and bytes(who[4]).hex() in params[0]["data"]:
+            return Reply(error={"code": -32000, "message": "out of gas"})
+        return None
+
+    with FaultyNode() as chain, reach(chain.url) as node:
+        chain.rules = [heavy]
+        found = node.pin().bulk(np.frombuffer(TOKEN, np.uint8), pack(BALANCE, who), 1)
+        assert np.flatnonzero(~found.ok).tolist() == [4]
+
+
 def test_the_learned_size_is_kept_and_grows_again() -> None:
     """The second read starts small; after ten clean batches they grow by half."""
     who = borrowers(500)
