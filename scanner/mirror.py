@@ -15,7 +15,7 @@ from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
 from scanner.core.states import States
 from scanner.deployments import Market
-from scanner.errors import ReadError, UsageError
+from scanner.errors import ReadError
 from scanner.protocols import Adapter
 from scanner.store.ledger import Cursor, Ledger
 from scanner.watching import Watch
@@ -64,19 +64,8 @@ def first_block(node: Node, chain: Chain, adapter: Adapter, row: Market, watch: 
 
     A block too early costs requests, never borrowers; so where an endpoint has no old state to
     find the contract's first block, logs are read from block 0.
-
-    Raises
-    ------
-    UsageError
-        It is declared after the scanned block.
     """
     if row.first_block is not None:
-        if row.first_block > chain.block.number:
-            raise UsageError(
-                f"the market {row.name} begins at block {row.first_block},"
-                f" after the scanned block {chain.block.number}",
-                fix="correct first_block in the deployments file, or scan a later block",
-            )
         return row.first_block
     address = "0x" + row.addresses[adapter.ADDRESSES[0]].hex()
     low, high = 0, chain.block.number

@@ -81,6 +81,7 @@ def run(request: Request, watch: Watch = SILENT) -> Finished:
         info = info or chain_info(node.chain_id)
         listed = _markets(request, info)
         chain = node.pin(request.block, info.lag)
+        listed = _begun(listed, chain.block.number, watch)
         opened = [(row, adapters()[row.protocol].open_market(chain, row)) for row in listed]
         _check_shocks(request.shocks, opened)
         with Ledger.open(request.store, write=True) as ledger:
@@ -231,6 +232,25 @@ def _markets(request: Request, info: ChainInfo) -> list[Market]:
             fix="name markets in a deployments file: --deployments FILE",
         )
     return sorted(found, key=lambda row: (row.protocol, row.name))
+
+
+def _begun(listed: list[Market], block: int, watch: Watch) -> list[Market]:
+    """The markets that exist at the block; a shipped one that began later is named and left out.
+
+    Raises UsageError where none is left, and for one of the user's own file: its `first_block` may
+    be wrong, and a market that is left out by mistake would look like one without risk.
+    """
+    late = [row for row in listed if (row.first_block or 0) > block]
+    own = [row for row in late if row.source == "file"]
+    for row in own or (late if len(late) == len(listed) else []):
+        raise UsageError(
+            f"the market {row.name} begins at block {row.first_block},"
+            f" after the scanned block {block}",
+            fix="scan a later block" + (", or correct first_block in the file" if own else ""),
+        )
+    for row in late:
+        watch.say(f"{row.name}: left out, it begins after block {block}")
+    return [row for row in listed if row not in late]
 
 
 def _check_shocks(asked: Sequence[str], opened: Sequence[tuple[Market, Any]]) -> None:

@@ -186,7 +186,7 @@ class Node:
         if block not in TAGS:
             raise UsageError(f"no such block: {block}", fix=f"a number, or {', '.join(TAGS)}")
         try:
-            return self.run(header_of(self.client, block))
+            return self._wait(self.submit(header_of(self.client, block)))
         except Refused as refused:
             fault = refused.fault
         raise UsageError(
@@ -230,25 +230,28 @@ class Node:
     def ask(
         self, method: str, params: bytes, accept: Callable[[msgspec.Raw], T], *, need: str = ""
     ) -> T:
-        """`Client.ask`, waited for; a refusal is a `ReadError`."""
-        try:
-            return self.run(self.client.ask(method, params, accept, need=need))
-        except Refused as refused:
-            error = refused.error(f"the node refuses {method}")
-        raise error
+        """`Client.ask`, waited for."""
+        return self.run(self.client.ask(method, params, accept, need=need))
 
     def submit(self, job: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
         """Start a job in the node's loop."""
         return asyncio.run_coroutine_threadsafe(job, self._loop)
 
     def result(self, future: "concurrent.futures.Future[T]") -> T:
-        """Wait for a job; an interrupted wait ends it."""
+        """Wait for a job; an interrupted wait ends it, a refusal is a `ReadError`."""
+        try:
+            return self._wait(future)
+        except Refused as refused:
+            error = refused.error("the node refuses a request")
+        raise error
+
+    def run(self, job: Coroutine[Any, Any, T]) -> T:
+        """Run a job in the node's loop and wait for it."""
+        return self.result(self.submit(job))
+
+    def _wait(self, future: "concurrent.futures.Future[T]") -> T:
         try:
             return future.result()
         except BaseException:
             future.cancel()
             raise
-
-    def run(self, job: Coroutine[Any, Any, T]) -> T:
-        """Run a job in the node's loop and wait for it."""
-        return self.result(self.submit(job))

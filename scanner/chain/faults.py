@@ -8,7 +8,7 @@ below is quoted in tests/scanner_chain/test_rpc_faults.py.
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
@@ -48,7 +48,7 @@ class Fault:
     message: str
     code: int | None = None
     status: int = 200
-    data: Any = None
+    data: Any = field(default=None, repr=False)  # as the node sent it, secrets and all
     wait: float | None = None  # seconds the endpoint asked us to wait
 
     def __str__(self) -> str:

@@ -93,6 +93,13 @@ def call_data(structs: bytes, sizes: I64) -> bytes:
     return b"".join([head, count.to_bytes(32, "big"), offsets.tobytes(), structs])
 
 
+def _small(quads: npt.NDArray[np.uint64]) -> I64:
+    """Words that must be below 2**40, given as four 8-byte parts on the last axis."""
+    if bool(quads[..., :3].any()) or bool((quads[..., 3] >= 1 << 40).any()):
+        raise Untrue("a multicall answer with wild lengths")
+    return quads[..., 3].astype(np.int64)
+
+
 def results(answer: bytes, count: int) -> Results:
     """Read the `(bool, bytes)[]` that aggregate3 returns for `count` calls.
 
@@ -103,22 +110,15 @@ def results(answer: bytes, count: int) -> Results:
         raise Untrue("a multicall answer of odd length" if answer else "an empty multicall answer")
     words = np.frombuffer(answer, np.uint8).reshape(-1, 32)
     quads = np.frombuffer(answer, ">u8").reshape(-1, 4)
-
-    def number(at: I64) -> I64:
-        found = quads[at]
-        if bool(found[:, :3].any()) or bool((found[:, 3] >= 1 << 40).any()):
-            raise Untrue("a multicall answer with wild lengths")
-        return found[:, 3].astype(np.int64)
-
-    if number(np.array([0, 1])).tolist() != [32, count] or len(words) < 2 + 4 * count:
+    if len(words) < 2 + 4 * count:
+        raise Untrue("a multicall answer for more calls")
+    head = _small(quads[: 2 + count])
+    if head[0] != 32 or head[1] != count or bool((head % 32)[2:].any()):
         raise Untrue("a multicall answer for another number of calls")
-    heads = number(np.arange(2, 2 + count))
-    if bool((heads % 32).any()):
-        raise Untrue("a multicall answer with crooked offsets")
-    at = 2 + heads // 32
-    if count and (at[0] != 2 + count or bool((at + 3 > len(words)).any())):
+    at = 2 + head[2:] // 32
+    if count and (at[0] != 2 + count or int(at.max()) + 3 > len(words)):
         raise Untrue("a multicall answer with offsets outside of it")
-    success, inner, length = number(at), number(at + 1), number(at + 2)
+    success, inner, length = _small(quads[at[:, None] + np.arange(3)]).T
     ends = at + 3 + -(-length // 32)
     if (
         bool((success > 1).any())

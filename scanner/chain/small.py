@@ -79,6 +79,8 @@ async def _chunk(
         return answers
     missing = [i for i, value in enumerate(found) if value is None]
     if missing:
+        # Backwards: who failed only because a neighbour before it ate the gas is now before it.
+        missing.reverse()
         again = await own(client, aggregate, [calls[i] for i in missing])
         for i, value in zip(missing, again, strict=True):
             found[i] = value

@@ -42,7 +42,7 @@ class BandSettings:
         trim: edges are the dollar-weighted quantiles at `trim` and 1 - `trim`.
         caps: how many account-size caps, evenly spaced in ratio from the crowd's cap to the
             largest account.
-        crowd_share: accounts below the crowd's cap hold this share of sum(min(w, cap)).
+        crowd_share: accounts up to the crowd's cap hold this share of the sum of square roots.
         normal_error: allowed error of "normal", a factor.
         least_crowd: accounts added to every window's crowd.
         mask_chance: ranges with E up to this are left out of the second fit of "normal".
@@ -111,7 +111,8 @@ def _caps(view: View, settings: BandSettings) -> list[float]:
     """Account-size caps in whole units, from the crowd's to the largest account's size."""
     crowd = size_cap(view.sizes, settings.crowd_share)
     largest = float(view.sizes.size[-1])
-    return np.rint(np.geomspace(max(1.0, crowd), largest, settings.caps)).tolist()
+    caps = np.rint(np.geomspace(max(1.0, crowd), largest, settings.caps))
+    return [float(cap) for cap in caps]
 
 
 def _layer(view: View, cap: float) -> _Layer:

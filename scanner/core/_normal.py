@@ -79,4 +79,4 @@ def local_loglinear(count: F64, keep: Mask, reach: int, fallback: F64) -> F64:
     norm = (kernel * np.exp(slope[:, None] * x)).sum(axis=1)
     known = norm > 0.0
     fitted = np.where(known, total / np.where(known, norm, 1.0), fallback[nodes])
-    return np.interp(tick, nodes, fitted)
+    return np.asarray(np.interp(tick, nodes, fitted))

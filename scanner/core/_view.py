@@ -70,14 +70,14 @@ class View:
 
     def histogram(self, units: F64) -> F64:
         """Sum of `units` per tick, float64[T]; exact."""
-        return np.bincount(self.tick, weights=units, minlength=self.ticks)
+        return _sums(self.tick, units, self.ticks)
 
     def owners(self, at: I64) -> tuple[I64, F64]:
         """The owners of these rows of the view, each once, and the units each holds in them."""
         if not len(self.shared):
             return self.owner[at], self.units[at]
         owners, place = np.unique(self.owner[at], return_inverse=True)
-        return owners, np.bincount(place, weights=self.units[at])
+        return owners, _sums(place, self.units[at])
 
     def largest_in(self, start: int, stop: int, cap: float, units: F64) -> float:
         """What the largest account holds in ticks [start, stop), capped as `units` is."""
@@ -87,6 +87,11 @@ class View:
             return alone
         merged = np.bincount(self.shared_owner[some], weights=units[self.shared[some]])
         return max(alone, float(merged.max()))
+
+
+def _sums(place: I64, units: F64, length: int = 0) -> F64:
+    """Units per place: float64 also where there are no rows, unlike a bare bincount."""
+    return np.bincount(place, weights=units, minlength=length).astype(np.float64, copy=False)
 
 
 def _dense(owner: I64) -> I64:
@@ -110,7 +115,7 @@ def look(price: F64, weight: F64, account: I64, low: float, high: float) -> View
     units = np.rint(np.ldexp(held, scale))
     owner = _dense(account[row])
     rows_of = np.bincount(owner)
-    size = np.bincount(owner, weights=units)
+    size = _sums(owner, units)
     lone_peak = np.zeros(last - first + 1)
     shared = np.zeros(0, dtype=np.int64)
     if int(rows_of.max()) == 1:

@@ -7,6 +7,7 @@ of plant. Every draw comes from `numpy.random.default_rng` seeded with kind, bac
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -107,7 +108,7 @@ def _near_edges(rng: np.random.Generator, widths: Sequence[float]) -> list[float
     while True:
         edges = [float(rng.uniform(-np.log(0.94), -np.log(0.54) - w)) for w in widths]
         spans = sorted(zip(edges, widths, strict=True))
-        if all(a + w + 0.06 < b for (a, w), (b, _) in zip(spans, spans[1:], strict=False)):
+        if all(a + w + 0.06 < b for (a, w), (b, _) in pairwise(spans)):
             return edges
 
 

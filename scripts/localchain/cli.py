@@ -71,9 +71,12 @@ def _announce(chain: LocalChain, deployments: Path | None, ready: Path | None) -
 
 
 def _prices(text: str) -> list[float]:
-    prices = [float(part) for part in text.split(",")]
-    if not all(price > 0 for price in prices):
-        raise ValueError
+    try:
+        prices = [float(part) for part in text.split(",")]
+    except ValueError:
+        prices = []
+    if not prices or min(prices) <= 0:
+        raise argparse.ArgumentTypeError("prices are numbers above zero with commas between")
     return prices
 
 

@@ -6,7 +6,7 @@ import http.client
 import json
 import os
 import re
-import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -21,6 +21,18 @@ from localchain.packages import anvil_binary
 
 GENESIS_TIME = 1_767_225_600  # 2026-01-01: a fixed start makes every number repeatable
 GAS = 10**11  # more than any transaction here needs; asking for it saves the estimate
+
+# Runs anvil until its own input ends, which only we hold open: the kernel closes it however
+# we end, so that anvil is never left behind.
+_KEEPER = """
+"$@" </dev/null &
+echo $!
+exec >/dev/null 2>&1
+read _
+kill $!
+wait $!
+rm -rf "$HOME"
+"""
 
 _FLAGS = [
     *("--host", "127.0.0.1"),
@@ -51,28 +63,24 @@ class Node:
     def __init__(self, chain_id: int = 31337, port: int = 0) -> None:
         self.chain_id = chain_id
         self.errors = ErrorNames({}, {})
-        self._local = threading.local()
+        self._local = threading.local()  # one connection for each thread
+        self._connections: list[http.client.HTTPConnection] = []
+        self._reader: threading.Thread | None = None
+        binary = anvil_binary()
         self.home = Path(tempfile.mkdtemp(prefix="bandscan-anvil-"))  # old states spill there
-        command = [
-            str(anvil_binary()),
-            *_FLAGS,
-            *("--port", str(port)),
-            *("--chain-id", str(chain_id)),
-            *("--timestamp", str(GENESIS_TIME)),
-        ]
-        self._process = subprocess.Popen(
-            command,
+        own = ["--port", str(port), "--chain-id", str(chain_id), "--timestamp", str(GENESIS_TIME)]
+        self._keeper = subprocess.Popen(
+            ["/bin/sh", "-c", _KEEPER, "anvil", str(binary), *_FLAGS, *own],
             env={**os.environ, "HOME": str(self.home)},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,  # a Ctrl-C is for us; we end anvil ourselves
         )
-        self._guard = _guard(self._process.pid, self.home)
         atexit.register(self.close)
         try:
-            self.port = self._wait_for_port()
+            self.pid, self.port = self._wait_for_start()
             self.url = f"http://127.0.0.1:{self.port}"
             self.freeze_time()
             self.owner: str = self.rpc("eth_accounts")[0].lower()
@@ -80,29 +88,28 @@ class Node:
             self.close()
             raise
 
-    @property
-    def pid(self) -> int:
-        """Process id of anvil."""
-        return self._process.pid
-
     def close(self) -> None:
         """End anvil and remove what it wrote. May be called twice."""
         atexit.unregister(self.close)
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._guard.terminate()
-        self._guard.communicate()
-        shutil.rmtree(self.home, ignore_errors=True)
+        assert self._keeper.stdin is not None
+        self._keeper.stdin.close()
+        try:
+            self._keeper.wait(10)
+        except subprocess.TimeoutExpired:
+            os.kill(self.pid, signal.SIGKILL)
+            self._keeper.wait()
+        if self._reader is not None:
+            self._reader.join()
+        assert self._keeper.stdout is not None
+        self._keeper.stdout.close()
+        for connection in self._connections:
+            connection.close()
 
     def wait(self) -> None:
         """Wait until anvil ends, which it should not do by itself."""
-        code = self._process.wait()
-        raise LocalChainError(f"anvil ended by itself, exit code {code}")
+        if self._reader is not None:
+            self._reader.join()
+        raise LocalChainError("anvil ended by itself")
 
     # --- JSON-RPC -------------------------------------------------------------
 
@@ -179,16 +186,19 @@ class Node:
 
     # --- inside ---------------------------------------------------------------
 
-    def _wait_for_port(self) -> int:
-        """The port anvil names; its output is read to the end by a thread, and forgotten."""
-        stream = self._process.stdout
+    def _wait_for_start(self) -> tuple[int, int]:
+        """Process id and port; what anvil says later is read by a thread, and forgotten."""
+        stream = self._keeper.stdout
         assert stream is not None
+        pid = int(stream.readline())
         said: collections.deque[str] = collections.deque(maxlen=20)
         for line in stream:
             said.append(line)
             if found := re.search(r"Listening on .*:(\d+)", line):
-                threading.Thread(target=collections.deque, args=(stream, 0), daemon=True).start()
-                return int(found[1])
+                forget = collections.deque[str](maxlen=0)
+                self._reader = threading.Thread(target=forget.extend, args=(stream,), daemon=True)
+                self._reader.start()
+                return pid, int(found[1])
         raise LocalChainError("anvil did not start:\n" + "".join(said))
 
     def _post(self, body: Any) -> Any:
@@ -198,6 +208,7 @@ class Node:
             if connection is None:
                 connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
                 self._local.connection = connection
+                self._connections.append(connection)
             try:
                 connection.request("POST", "/", text, {"Content-Type": "application/json"})
                 return json.loads(connection.getresponse().read())
@@ -221,19 +232,3 @@ class Node:
 
 def _request(number: int, method: str, params: Sequence[Any]) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
-
-
-def _guard(pid: int, home: Path) -> subprocess.Popen[bytes]:
-    """A shell that ends anvil when we are gone without having said so.
-
-    It waits for the end of a pipe whose other end only we hold: the kernel closes that one
-    however we end.
-    """
-    script = 'read _; kill "$1"; sleep 1; rm -rf "$2"'
-    return subprocess.Popen(
-        ["/bin/sh", "-c", script, "sh", str(pid), str(home)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )

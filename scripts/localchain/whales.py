@@ -16,12 +16,16 @@ from localchain.wallets import Op
 if TYPE_CHECKING:
     from localchain.chain import LocalChain
 
+SMALL = 1_000  # ether; for less, one unit of USDC is worth more than the feed's last digit
 LARGEST_SHARE = 0.012  # of the crowd's ether in one account
 
 
 @dataclass(frozen=True)
 class Whale:
-    """Healthy at `price` dollars for an ether (and at `price_raw` of the feed), not below."""
+    """Healthy at `price` dollars for an ether, `price_raw` of the feed, and not one unit below.
+
+    From five ether upwards; with less, to the cent.
+    """
 
     address: str
     price: float
@@ -43,8 +47,10 @@ def whales(
     parts = [rng.uniform(0.8, 1.2) for _ in prices]
     made, work = [], []
     for i, (account, price, part) in enumerate(zip(accounts, prices, parts, strict=True)):
-        ether, stable = chain.tokens["WETH"], chain.tokens[("USDC", "DAI")[i % 2]]
+        ether = chain.tokens["WETH"]
         units = ether.units(round(total_eth * part / sum(parts), 3))
+        small = units < SMALL * ether.unit
+        stable = chain.tokens["DAI" if small or i % 2 else "USDC"]
         raw = round(price * USD)
         debt = debt_at(raw, units, ether, stable)
         work.append((account, [wallets.supply(ether, units), wallets.borrow(stable, debt)]))
@@ -83,10 +89,11 @@ def crowd(chain: "LocalChain", n: int, total_eth: float, seed: int) -> list[str]
 def debt_at(price_raw: int, units: int, collateral: Token, stable: Token) -> int:
     """Largest debt (units of a stablecoin at one dollar) that is healthy at this price.
 
-    A hair less, for the units that rounding may add: far below one raw unit of the price.
+    A hair less, for what rounding may add to the debt and take from the collateral: two units
+    of it, and three of the oracle's.
     """
     value = units * price_raw * collateral.reserve.threshold // (collateral.unit * 10_000)
-    return value * stable.unit // USD - max(2, stable.unit // 10**9)
+    return value * stable.unit // USD - max(2, 3 * stable.unit // USD)
 
 
 def _run(chain: "LocalChain", work: list[tuple[str, list[Op]]], lift: float) -> None:

@@ -480,10 +480,20 @@ def test_whales_sit_on_their_price_to_the_cent(movable_chain: LocalChain) -> Non
 
     assert [whale.price for whale in whales] == FEBRUARY
     assert sum(whale.ether for whale in whales) == pytest.approx(650_000)
-    assert all(health > ONE - 1 for health in movable_chain.probe(accounts, "WETH", raw))
+    assert min(movable_chain.probe(accounts, "WETH", raw)) >= ONE
     for below in (1, CENT):
         lower = [price - below for price in raw]
-        assert all(health < ONE for health in movable_chain.probe(accounts, "WETH", lower))
+        assert max(movable_chain.probe(accounts, "WETH", lower)) < ONE
+
+
+def test_small_fish_sit_on_their_price_too(movable_chain: LocalChain) -> None:
+    """Five accounts of about eight ether each: to the last digit of the feed."""
+    fish = movable_chain.whales([1500, 1600.01, 1700.02, 1800.03, 1900.04], total_eth=40)
+    accounts = [one.address for one in fish]
+
+    at = movable_chain.probe(accounts, "WETH", [one.price_raw for one in fish])
+    below = movable_chain.probe(accounts, "WETH", [one.price_raw - 1 for one in fish])
+    assert min(at) >= ONE > max(below)
 
 
 def test_a_whale_is_really_liquidated_one_cent_lower(movable_chain: LocalChain) -> None:
@@ -537,6 +547,7 @@ def test_anvil_is_gone_after_the_with() -> None:
     assert alive_before
     assert not alive(chain.node.pid)
     assert not chain.node.home.exists()
+    chain.close()  # a second time is no error
 
 
 def test_the_examples_in_the_texts_are_true() -> None:

@@ -353,6 +353,40 @@ def test_small_reads_keep_their_shapes() -> None:
         assert not found[2]
 
 
+def test_a_read_starved_by_its_neighbour_is_asked_again() -> None:
+    """The first call eats the gas of those behind it; only the first is a failure in the end."""
+    eaten: list[bool] = []
+
+    def contract(target: bytes, call: bytes) -> tuple[bool, bytes]:
+        eaten[-1] = eaten[-1] or target == NOBODY
+        return (False, b"") if eaten[-1] else (True, call[4:])
+
+    with FaultyNode() as chain, reach(chain.url) as node:
+        execute = chain.execute
+
+        def fresh(call: dict[str, Any], block: int) -> bytes:
+            eaten.append(False)
+            return execute(call, block)
+
+        chain.execute, chain.contract = fresh, contract  # type: ignore[method-assign]
+        targets = [NOBODY, TOKEN, TOKEN]
+        found = node.pin().read([Call(to, ABI, "same", (i,)) for i, to in enumerate(targets)])
+        assert found == [Failed("reverted without a reason"), 1, 2]
+
+
+def test_addresses_may_be_bytes_rows_or_text() -> None:
+    """An address argument as raw bytes, as a row of a matrix or as text is the same call."""
+    inputs = [{"type": "address"}]
+    entry = {"type": "function", "name": "who", "inputs": inputs, "outputs": inputs}
+    abi = Abi("whose", [entry])
+    row = np.frombuffer(NOBODY, np.uint8)
+    ways = [NOBODY, row, "0x" + NOBODY.hex()]
+    with FaultyNode() as chain, reach(chain.url) as node:
+        chain.contract = lambda target, call: (True, call[4:])
+        found = node.pin().read([Call(TOKEN, abi, "who", (way,)) for way in ways])
+        assert found == ["0x" + NOBODY.hex()] * 3
+
+
 @pytest.mark.parametrize("count", [1, 2, 249, 250, 251, 501, 1001])
 def test_small_reads_lose_nothing(count: int) -> None:
     """The package drops the last call at some sizes; behind the guard none is missing."""

@@ -124,6 +124,17 @@ def test_refusals_for_good_move_on(refusal: Reply) -> None:
         assert time.slept == []
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_redirects_are_not_followed(status: int) -> None:
+    """Wherever it points, nobody there ever hears from us: the request may carry a key."""
+    with FaultyNode() as first, FaultyNode() as elsewhere, reach(first.url) as node:
+        moved = Reply(status=status, body=b"", headers={"Location": elsewhere.url})
+        first.rules = [always("eth_blockNumber", moved)]
+        with pytest.raises(EndpointError, match="redirects elsewhere"):
+            node.head()
+        assert elsewhere.asked == []
+
+
 def test_the_next_endpoint_must_serve_the_same_chain() -> None:
     """Failover to another chain would mix them: the endpoint is skipped and named."""
     with (
@@ -171,6 +182,32 @@ def test_patience_ends() -> None:
         assert 500 < time.now - began <= 600
         assert failure.value.exit_code == 3
         assert "run the same command again" in str(failure.value)
+
+
+def test_a_quota_on_every_endpoint_is_not_waited_for() -> None:
+    """An hour of waiting is more than anybody's patience: said at once."""
+    time = Time()
+    with FaultyNode() as chain, reach(chain.url, time=time) as node:
+        node.pin()
+        spent = Reply(error={"code": -32000, "message": "Monthly capacity limit exceeded."})
+        chain.rules = [always("eth_blockNumber", spent)]
+        with pytest.raises(ReadError, match="Monthly capacity limit exceeded"):
+            node.head()
+        assert time.slept == []
+
+
+def test_an_endpoint_that_comes_back_is_used_again() -> None:
+    """Busy for five requests: the other one answers meanwhile, later the first again."""
+    time = Time()
+    with (
+        FaultyNode(head=1) as first,
+        FaultyNode(head=2) as second,
+        reach(first.url, second.url, time=time) as node,
+    ):
+        first.rules = [for_method("eth_blockNumber", Reply(status=503, body=b"busy"))]
+        assert node.head() == 2
+        time.now += 60
+        assert node.head() == 1
 
 
 def test_wrong_answers_do_not_use_up_the_patience() -> None:

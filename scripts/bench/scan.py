@@ -1,0 +1,106 @@
+"""A cold scan of 5,000 borrowers on a local chain, and one after 25 of them moved.
+
+The yardstick is what a bare HTTP client needs for the very same requests: as many in flight, each
+answer read whole and thrown away. Both take turns in one process, imports done.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import aiohttp
+from localchain import FLAVOURS, LocalChain
+
+from bench.report import Figure
+from scanner import scan
+from scanner.chain.connect import connect
+
+BORROWERS, TOUCHED = 5_000, 25
+ROUNDS = 7
+IN_FLIGHT = 4  # what `connect` keeps in flight
+
+
+def figures() -> list[Figure]:
+    """All figures of this section, for both generations of the contracts."""
+    return [figure for flavour in FLAVOURS for figure in _of_flavour(flavour)]
+
+
+def _of_flavour(flavour: str) -> list[Figure]:
+    with LocalChain(flavour) as chain, tempfile.TemporaryDirectory() as made:
+        chain.populate(BORROWERS)
+        desk = Desk(chain, Path(made))
+        desk.scan("warm")
+        scans, replays, ratios = [], [], []
+        for turn in range(ROUNDS):
+            cold, facts = desk.scan(f"store{turn}")
+            bodies = list(desk.bodies)
+            bare = asyncio.run(replay(chain.url, bodies))
+            scans.append(cold)
+            replays.append(bare)
+            ratios.append(cold / bare)
+        chain.act(TOUCHED)
+        again, repeated = desk.scan("store0")
+    traffic = facts["bytes_sent"] + facts["bytes_received"]
+    moved = repeated["bytes_sent"] + repeated["bytes_received"]
+    return [
+        Figure(f"{flavour}: cold scan of {BORROWERS:,} borrowers", median(scans), "s"),
+        Figure("... the same requests, bare HTTP client", median(replays), "s"),
+        Figure("... scan over bare client", median(ratios), "x", 1.6),
+        Figure("... requests", len(bodies), "", 200),
+        Figure("... bytes sent per borrower", facts["bytes_sent"] / BORROWERS, "", 2_600),
+        Figure(f"... scan after {TOUCHED} moved", again, "s"),
+        Figure("... its bytes, of the cold scan's", 100 * moved / traffic, "%", 10),
+    ]
+
+
+class Desk:
+    """Scans of one chain, with every request's body kept in `bodies`."""
+
+    def __init__(self, chain: LocalChain, folder: Path) -> None:
+        self.url, self.folder = chain.url, folder
+        self.bodies: list[bytes] = []
+        chain.write_deployments(str(folder / "deployments.toml"))
+
+    def scan(self, store: str) -> tuple[float, dict[str, Any]]:
+        """Seconds and traffic of one scan into a store of that name."""
+        self.bodies.clear()
+        request = scan.Request(
+            chain=None,
+            rpc=(self.url,),
+            protocols=(),
+            deployments=self.folder / "deployments.toml",
+            store=self.folder / store,
+        )
+        plain: Callable[..., Any] = scan.connect
+        scan.connect = partial(connect, record=lambda body, _: self.bodies.append(body))
+        try:
+            began = time.perf_counter()
+            finished = scan.run(request)
+            seconds = time.perf_counter() - began
+        finally:
+            scan.connect = plain
+        if not finished.complete:
+            raise RuntimeError(f"an incomplete scan: {finished.document['problems']}")
+        return seconds, finished.stats
+
+
+async def replay(url: str, bodies: list[bytes]) -> float:
+    """Seconds for all requests, `IN_FLIGHT` at a time, in their order, answers unread."""
+    waiting = iter(bodies)
+    headers = {"Content-Type": "application/json"}
+    connector = aiohttp.TCPConnector(limit=IN_FLIGHT)
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def work() -> None:
+            for body in waiting:
+                async with session.post(url, data=body, headers=headers) as answer:
+                    await answer.read()
+
+        began = time.perf_counter()
+        await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+        return time.perf_counter() - began
