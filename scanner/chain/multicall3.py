@@ -94,10 +94,12 @@ def call_data(structs: bytes, sizes: I64) -> bytes:
 
 
 def _small(quads: npt.NDArray[np.uint64]) -> I64:
-    """Words that must be below 2**40, given as four 8-byte parts on the last axis."""
-    if bool(quads[..., :3].any()) or bool((quads[..., 3] >= 1 << 40).any()):
+    """Words that must be below 2**40, given as four big-endian 8-byte parts on the last axis."""
+    low = quads[..., 3].view(">u8").astype(np.int64)
+    # Zero is zero in any byte order, and the native one is faster to look at.
+    if bool(quads[..., :3].any()) or bool(((low < 0) | (low >= 1 << 40)).any()):
         raise Untrue("a multicall answer with wild lengths")
-    return quads[..., 3].astype(np.int64)
+    return low
 
 
 def results(answer: bytes, count: int) -> Results:
@@ -109,7 +111,7 @@ def results(answer: bytes, count: int) -> Results:
     if len(answer) % 32 or len(answer) < 64:
         raise Untrue("a multicall answer of odd length" if answer else "an empty multicall answer")
     words = np.frombuffer(answer, np.uint8).reshape(-1, 32)
-    quads = np.frombuffer(answer, ">u8").reshape(-1, 4)
+    quads = np.frombuffer(answer, np.uint64).reshape(-1, 4)
     if len(words) < 2 + 4 * count:
         raise Untrue("a multicall answer for more calls")
     head = _small(quads[: 2 + count])
@@ -118,7 +120,7 @@ def results(answer: bytes, count: int) -> Results:
     at = 2 + head[2:] // 32
     if count and (at[0] != 2 + count or int(at.max()) + 3 > len(words)):
         raise Untrue("a multicall answer with offsets outside of it")
-    success, inner, length = _small(quads[at[:, None] + np.arange(3)]).T
+    success, inner, length = _small(quads.take(at[:, None] + np.arange(3), axis=0)).T
     ends = at + 3 + -(-length // 32)
     if (
         bool((success > 1).any())

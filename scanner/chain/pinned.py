@@ -6,6 +6,7 @@ states of the chain.
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,9 +89,22 @@ class Chain:
         ReadError
             The chain stopped answering, or answers for another block.
         """
+        ahead = self.bulk_ahead(targets, data, words, gas=gas, progress=progress)
+        return self._node.result(ahead)
+
+    def bulk_ahead(
+        self,
+        targets: U8,
+        data: U8,
+        words: int,
+        *,
+        gas: int | None = None,
+        progress: Progress | None = None,
+    ) -> Future[Bulk]:
+        """`bulk`, begun and not waited for: `.result()` waits, `.cancel()` gives it up."""
         calls = np.ascontiguousarray(data, np.uint8)
         where = np.ascontiguousarray(np.broadcast_to(targets, (len(calls), 20)), np.uint8)
-        return self._node.run(
+        return self._node.submit(
             bulk(
                 self._node.client,
                 self._multicall(),

@@ -86,10 +86,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class _Layer:
-    """The view at one account-size cap: units per row and tick, and the capped sizes."""
+    """The view at one account-size cap: units per tick, and the capped sizes."""
 
     cap: float
-    units: F64
     mass: F64
     sizes: Sizes
 
@@ -116,8 +115,7 @@ def _caps(view: View, settings: BandSettings) -> list[float]:
 
 
 def _layer(view: View, cap: float) -> _Layer:
-    units = view.capped(cap)
-    return _Layer(cap, units, view.histogram(units), view.sizes.capped(cap))
+    return _Layer(cap, view.histogram(view.capped(cap)), view.sizes.capped(cap))
 
 
 def _ticks(width: float) -> int:
@@ -170,7 +168,7 @@ def _candidates(
             continue
         before = np.append(0.0, np.cumsum(layer.mass))
         largest = [
-            view.largest_in(i, j, layer.cap, layer.units)
+            view.largest_in(i, j, layer.cap)
             for i, j in zip(start.tolist(), stop.tolist(), strict=True)
         ]
         rest = before[stop] - before[start] - np.array(largest)

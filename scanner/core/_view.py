@@ -2,12 +2,14 @@
 
 How rows of one owner are merged: positions keep their own prices, but the account's size is the
 sum of its rows in view. Capped to c, each of its rows is scaled by min(1, c / size), so that the
-account as a whole weighs min(size, c) however many rows it has. In a range of ticks the account
-weighs the sum of its (scaled) rows there. Owners with one row never need a merge; the rows of the
-others are kept sorted by tick, so a range costs as much as it holds rows.
+account as a whole weighs min(size, c) however many rows it has. What the largest account of a
+range of ticks holds there is the sum of its rows in the range, at most c. Owners with one row never
+need a merge. Rows of the others are kept sorted by tick, the largest owners apart: a range costs at
+most as much as it holds rows, and mostly the largest owners settle it.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,8 @@ I64 = npt.NDArray[np.int64]
 _UNITS = 51
 """Weights are counted in whole units of which the view holds about 2^51: whole numbers below 2^53
 add up exactly in doubles, so no sum depends on the order of the rows."""
+
+_LARGE = 4096  # so many of the largest accounts are looked at first
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,11 @@ class View:
         first_tick: the grid index of tick 0 of the view.
         ticks: T, how many ticks the window touches.
         size: units per account, float64[accounts].
+        size_of_owner: the same per row, at least 1 (empty where every owner has one row).
         total: units in view.
         sizes: the table of account sizes.
         lone_peak: largest one-row account in each tick, float64[T].
-        shared: positions in this view of rows whose owner has several, sorted by tick.
-        shared_start: int64[T + 1], where each tick's part of `shared` begins.
-        shared_owner: the owners of `shared`, numbered densely, int64.
+        shared: the rows of the view whose owner has several, int64.
     """
 
     row: I64
@@ -54,19 +57,19 @@ class View:
     first_tick: int
     ticks: int
     size: F64
+    size_of_owner: F64
     total: float
     sizes: Sizes
     lone_peak: F64
     shared: I64
-    shared_start: I64
-    shared_owner: I64
 
     def capped(self, cap: float) -> F64:
         """Units of each row when no account weighs more than `cap` (whole units)."""
         if not len(self.shared):
             return np.minimum(self.units, cap)
-        size = self.size[self.owner]
-        return np.where(size > cap, np.rint(self.units * (cap / size)), self.units)
+        scaled = np.minimum(cap / self.size_of_owner, 1.0)
+        scaled *= self.units
+        return np.rint(scaled, out=scaled)
 
     def histogram(self, units: F64) -> F64:
         """Sum of `units` per tick, float64[T]; exact."""
@@ -76,17 +79,56 @@ class View:
         """The owners of these rows of the view, each once, and the units each holds in them."""
         if not len(self.shared):
             return self.owner[at], self.units[at]
-        owners, place = np.unique(self.owner[at], return_inverse=True)
-        return owners, _sums(place, self.units[at])
+        owner, units = self.owner[at], self.units[at]
+        if len(at) > len(self.size) // 64:  # counting beats sorting unless the rows are few
+            owners = np.flatnonzero(np.bincount(owner))
+            return owners, _sums(owner, units)[owners]
+        owners, place = np.unique(owner, return_inverse=True)
+        return owners, _sums(place, units)
 
-    def largest_in(self, start: int, stop: int, cap: float, units: F64) -> float:
-        """What the largest account holds in ticks [start, stop), capped as `units` is."""
-        alone = min(float(self.lone_peak[start:stop].max()), cap)
-        some = slice(self.shared_start[start], self.shared_start[stop])
-        if some.start == some.stop:
-            return alone
-        merged = np.bincount(self.shared_owner[some], weights=units[self.shared[some]])
-        return max(alone, float(merged.max()))
+    def largest_in(self, start: int, stop: int, cap: float) -> float:
+        """What the largest account holds in ticks [start, stop), at most `cap` [units]."""
+        best = float(self.lone_peak[start:stop].max())
+        if len(self.shared) and best < min(cap, self._large.largest):
+            best = max(best, self._large.peak(start, stop))
+            if best < min(cap, self._small.largest):
+                best = max(best, self._small.peak(start, stop))
+        return min(best, cap)
+
+    @cached_property
+    def _large(self) -> "_Shared":
+        return self._group(self.size_of_owner[self.shared] >= self._least_large)
+
+    @cached_property
+    def _small(self) -> "_Shared":
+        return self._group(self.size_of_owner[self.shared] < self._least_large)
+
+    @cached_property
+    def _least_large(self) -> float:
+        """Size of the account below which owners of several rows are rarely the largest."""
+        return float(np.partition(self.size, -_LARGE)[-_LARGE]) if len(self.size) > _LARGE else 0.0
+
+    def _group(self, chosen: npt.NDArray[np.bool_]) -> "_Shared":
+        rows = self.shared[chosen]
+        rows = rows[np.argsort(self.tick[rows].astype(np.int16), kind="stable")]
+        largest = float(self.size_of_owner[rows].max()) if len(rows) else 0.0
+        begin = np.searchsorted(self.tick[rows], np.arange(self.ticks + 1))
+        return _Shared(self.units[rows], _dense(self.owner[rows]), begin, largest)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """Rows, by tick, of owners with several, of whom none has more than `largest` in view."""
+
+    units: F64
+    owner: I64
+    begin: I64  # where each tick's rows begin, int64[T + 1]
+    largest: float
+
+    def peak(self, start: int, stop: int) -> float:
+        """What the largest of these owners holds in ticks [start, stop)."""
+        part = slice(self.begin[start], self.begin[stop])
+        return float(_sums(self.owner[part], self.units[part], 1).max())
 
 
 def _sums(place: I64, units: F64, length: int = 0) -> F64:
@@ -124,7 +166,6 @@ def look(price: F64, weight: F64, account: I64, low: float, high: float) -> View
         several = rows_of[owner] > 1
         np.maximum.at(lone_peak, tick[~several], units[~several])
         shared = np.flatnonzero(several)
-        shared = shared[np.argsort(tick[shared].astype(np.int16), kind="stable")]
     return View(
         row=row,
         price=seen,
@@ -135,10 +176,9 @@ def look(price: F64, weight: F64, account: I64, low: float, high: float) -> View
         first_tick=first,
         ticks=last - first + 1,
         size=size,
+        size_of_owner=np.maximum(size[owner], 1.0) if len(shared) else np.zeros(0),
         total=float(units.sum()),
         sizes=size_table(size[size > 0.0]),
         lone_peak=lone_peak,
         shared=shared,
-        shared_start=np.searchsorted(tick[shared], np.arange(last - first + 2)),
-        shared_owner=_dense(owner[shared]),
     )

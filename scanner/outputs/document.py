@@ -18,20 +18,27 @@ def encode(value: object) -> bytes:
     >>> encode({"health_factor": float("inf"), "symbol": "a\x9b"})
     b'{\n  "health_factor": null,\n  "symbol": "a\\u009b"\n}\n'
     """
-    return (json.dumps(plain(value), indent=2, allow_nan=False) + "\n").encode()
+    import msgspec  # here, because nobody who asks for help needs it
+
+    # Python's encoder is slow when it indents, so it writes one line and another hand breaks it.
+    line = json.dumps(plain(value), allow_nan=False)
+    return msgspec.json.format(line.encode(), indent=2) + b"\n"
 
 
 def plain(value: Any) -> Any:
     """`value` with JSON's own types only; numpy scalars and arrays become numbers and lists."""
-    if isinstance(value, Mapping):
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or value is None:
+        return value
+    if isinstance(value, float):  # numpy's float64 is one
+        return float(value) if math.isfinite(value) else None
+    if kind is dict or isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, bytes):
         return "0x" + value.hex()
-    if isinstance(value, float):  # numpy's float64 is one
-        return float(value) if math.isfinite(value) else None
-    if value is None or isinstance(value, str | int):
+    if isinstance(value, str | int):
         return value
     return plain(value.tolist()) if hasattr(value, "tolist") else str(value)
 

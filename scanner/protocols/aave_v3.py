@@ -7,14 +7,17 @@ there is no other way into debt. Completeness: the sum of scaled debts equals sc
 the variable debt token, exactly.
 """
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.logs import LogChunk
-from scanner.chain.pinned import Chain
+from scanner.chain.pinned import Bulk, Chain
 from scanner.core.states import States
 from scanner.deployments import Market
 
@@ -32,7 +35,7 @@ Bool = npt.NDArray[np.bool_]
 
 _POOL = abi.load("aave_v3_pool")
 _TOKEN = abi.load("aave_v3_token")
-_CHUNK = 4_000  # accounts read and stored in one step
+_CHUNK = 2_000  # accounts read and stored in one step
 _WIDTH = 128  # reserves in a user's bitmap
 
 # Which topic of an event names the account whose stored state may have changed.
@@ -91,15 +94,49 @@ def read(chain: Chain, market: AaveMarket, accounts: U8) -> Iterator[tuple[State
     """Stored states of accounts, a few thousand at a time, with those that could not be read.
 
     First the bitmap and e-mode of everybody, then only what the bitmap names: the collateral and
-    debt balances of accounts that borrow.
+    debt balances of accounts that borrow. While one part is stored, the next ones are on the way.
     """
-    for begin in range(0, len(accounts), _CHUNK):
-        yield _read_chunk(chain, market, accounts[begin : begin + _CHUNK])
+    parts = [accounts[begin : begin + _CHUNK] for begin in range(0, len(accounts), _CHUNK)]
+    asked: deque[_Part] = deque()
+    flags = _flags(chain, market, parts[0]) if parts else None
+    try:
+        for place, part in enumerate(parts):
+            assert flags is not None
+            asked.append(_balances(chain, market, part, flags.result()))
+            more = place + 1 < len(parts)
+            flags = _flags(chain, market, parts[place + 1]) if more else None
+            if len(asked) > 1:
+                yield _states(asked[0])
+                asked.popleft()
+        while asked:
+            yield _states(asked[0])
+            asked.popleft()
+    finally:
+        for waiting in (flags, *(part.balances for part in asked)):
+            if waiting is not None:
+                waiting.cancel()
 
 
-def _read_chunk(chain: Chain, market: AaveMarket, accounts: U8) -> tuple[States, U8]:
-    size = len(accounts)
-    flags = chain.bulk(
+@dataclass(frozen=True)
+class _Part:
+    """Some accounts on their way: bitmaps and e-modes are there, balances asked for.
+
+    `good` says whose bitmap and e-mode were read; `who`, `number` and `kind` are the account
+    (index), reserve id and kind of each balance.
+    """
+
+    accounts: U8
+    config: U8
+    emode: U8
+    good: Bool
+    who: I64
+    number: I64
+    kind: I64
+    balances: Future[Bulk]
+
+
+def _flags(chain: Chain, market: AaveMarket, accounts: U8) -> Future[Bulk]:
+    return chain.bulk_ahead(
         np.frombuffer(market.pool, np.uint8),
         np.concatenate(
             [
@@ -109,6 +146,11 @@ def _read_chunk(chain: Chain, market: AaveMarket, accounts: U8) -> tuple[States,
         ),
         words=1,
     )
+
+
+def _balances(chain: Chain, market: AaveMarket, accounts: U8, flags: Bulk) -> _Part:
+    """Ask for the balances that the bitmaps name."""
+    size = len(accounts)
     config, emode = flags.words[:size, 0], flags.words[size:, 0]
     good = flags.ok[:size] & flags.ok[size:]
 
@@ -128,20 +170,25 @@ def _read_chunk(chain: Chain, market: AaveMarket, accounts: U8) -> tuple[States,
         wanted[:, :, column] = borrows & stable
 
     who, number, kind = np.nonzero(wanted)
-    balances = chain.bulk(_targets(market)[number, kind], _calldata(accounts[who], kind), words=1)
-    good[who[~balances.ok]] = False
+    targets, data = _targets(market)[number, kind], _calldata(accounts[who], kind)
+    balances = chain.bulk_ahead(targets, data, words=1)
+    return _Part(accounts, config, emode, good, who, number, kind, balances)
 
+
+def _states(part: _Part) -> tuple[States, U8]:
+    """Records of the accounts of which everything was read, and the other accounts."""
+    size, balances, good = len(part.accounts), part.balances.result(), part.good.copy()
+    good[part.who[~balances.ok]] = False
     head = np.arange(size)
-    owner = np.concatenate([head, head, who])
-    slot = np.concatenate(
-        [np.full(size, CONFIG), np.full(size, EMODE), FIRST + KINDS * number + kind]
-    )
-    value = np.concatenate([config, emode, balances.words[:, 0]])
+    owner = np.concatenate([head, head, part.who])
+    balance = FIRST + KINDS * part.number + part.kind
+    slot = np.concatenate([np.full(size, CONFIG), np.full(size, EMODE), balance])
+    value = np.concatenate([part.config, part.emode, balances.words[:, 0]])
     keep = good[owner]
     order = np.lexsort((slot[keep], owner[keep]))
     counts = np.bincount(owner[keep], minlength=size)[good]
-    states = States(accounts[good], counts, slot[keep][order], value[keep][order])
-    return states, accounts[~good]
+    states = States(part.accounts[good], counts, slot[keep][order], value[keep][order])
+    return states, part.accounts[~good]
 
 
 def _targets(market: AaveMarket) -> U8:

@@ -9,7 +9,10 @@ from scanner.store import damaged, synced
 
 APPLICATION_ID = 0x62616E64  # "band"
 SCHEMA_VERSION = 1
+# One transaction, not synced by SQLite: the file is made aside and synced as a whole.
 SCHEMA = f"""
+PRAGMA synchronous = OFF;
+BEGIN;
 CREATE TABLE markets (
     id INTEGER PRIMARY KEY,
     chain_id INTEGER NOT NULL, protocol TEXT NOT NULL, name TEXT NOT NULL, pool BLOB NOT NULL,
@@ -32,6 +35,7 @@ CREATE TABLE states (
 ) WITHOUT ROWID;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
+COMMIT;
 PRAGMA journal_mode = WAL;
 """
 
@@ -54,15 +58,21 @@ def connected(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
 
 
-def checked(path: Path) -> sqlite3.Connection:
-    """A read-only connection to a ledger that is ours, whole and of a version we know."""
+def checked(path: Path, *, alone: bool = False) -> sqlite3.Connection:
+    """A read-only connection to a ledger that is ours, whole and of a version we know.
+
+    `alone`: nobody else can be writing. Looking then leaves no file beside the ledger, as SQLite
+    does otherwise when it reads in WAL mode, so that a refused store stays exactly as it was.
+    """
     if not path.exists():
         raise StoreError(
             "There is no store to read here.",
             store=path.parent,
             fix="run `bandscan scan` first, or name another store with --store",
         )
-    connection = connected(path, "ro")
+    log = path.with_name(f"{path.name}-wal")
+    unlogged = alone and not (log.exists() and log.stat().st_size)
+    connection = connected(path, "ro&immutable=1" if unlogged else "ro")
     try:
         ((application,),) = connection.execute("PRAGMA application_id")
         ((version,),) = connection.execute("PRAGMA user_version")

@@ -75,7 +75,7 @@ class Ledger:
             with errors_explained(directory):
                 if not path.exists():
                     create(path)
-                checked(path).close()
+                checked(path, alone=True).close()
                 connection = connected(path, "rw")
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.execute("PRAGMA foreign_keys = ON")

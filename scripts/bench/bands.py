@@ -20,6 +20,7 @@ if __name__ == "__main__":  # a script's own folder is on the path, its parent i
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.planted import BACKGROUNDS, PLANTS, SPOT, Book, plant, score, whales
+from bench.report import Figure
 from scanner.core.bands import Band, find_bands
 from scanner.core.ticks import tick_table
 
@@ -32,6 +33,17 @@ SIZES = (200, 1_000, 5_000, 50_000)
 TIMED = (1_000, 5_000, 50_000, 1_000_000)
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "bands.md"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+
+
+# The hold-out figures of the trial finder, by number of accounts: mean IoU per plant ...
+TRIAL = {
+    200: {"box": 0.73, "gauss": 0.71, "slope": 0.73, "six": 0.73, "whale": 0.82},
+    1_000: {"box": 0.93, "gauss": 0.85, "slope": 0.88, "six": 0.73, "whale": 0.96},
+    5_000: {"box": 0.96, "gauss": 0.87, "slope": 0.94, "six": 0.76, "whale": 0.96},
+    50_000: {"box": 0.97, "gauss": 0.91, "slope": 0.95, "six": 0.75, "whale": 0.96},
+}
+# ... and false bands per band-free scan.
+TRIAL_FALSE = {200: 0.063, 1_000: 0.040, 5_000: 0.013, 50_000: 0.0}
 
 
 @dataclass
@@ -87,6 +99,22 @@ def planted_table() -> Iterator[str]:
             f"| {free.false_bands / free.books:.3f} ({free.books}) "
             f"| {free.false_ranges / free.books:.3f} |"
         )
+
+
+def figures() -> list[Figure]:
+    """What `scripts/bench bands` checks: IoU lost and false bands, against the trial's."""
+    result = []
+    for n in SIZES:
+        planted = tally(list(TRIAL[n]), n, TABLE_SEEDS if n > 200 else TABLE_SEEDS_SMALL)
+        for kind, trial in TRIAL[n].items():
+            lost = 1.0 - float(np.mean(planted.overlaps[kind]))
+            result.append(Figure(f"n = {n:,}, {kind}: 1 - mean IoU", lost, "", 1.05 - trial))
+        free = tally(["none"], n, FREE_SEEDS if n < 50_000 else FREE_SEEDS_LARGE)
+        rate = free.false_bands / free.books
+        result.append(
+            Figure(f"n = {n:,}: false bands per band-free scan", rate, "", 2 * TRIAL_FALSE[n])
+        )
+    return result
 
 
 def whale_table() -> Iterator[str]:

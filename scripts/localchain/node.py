@@ -19,7 +19,7 @@ from localchain.abi import ErrorNames, Reverted
 from localchain.errors import LocalChainError
 from localchain.packages import anvil_binary
 
-GENESIS_TIME = 1_767_225_600  # 2026-01-01: a fixed start makes every number repeatable
+GENESIS_TIME = 1_768_780_800  # 2026-01-19: a fixed start makes every number repeatable
 GAS = 10**11  # more than any transaction here needs; asking for it saves the estimate
 
 # Runs anvil until its own input ends, which only we hold open: the kernel closes it however

@@ -1,4 +1,8 @@
-"""The npm packages: node, compiler and published contracts, installed once beside this file."""
+"""The npm packages: node, compiler and published contracts, installed once beside this file.
+
+package-lock.json pins every package by its hash, but for anvil's builds for other machines than
+Linux on amd64: these by their version only.
+"""
 
 import fcntl
 import hashlib

@@ -67,8 +67,9 @@ def test_clusters_at_other_prices_come_out(
         finished = scan(chain, tmp_path / "store", verify=100)
     found = first_range(finished.document)
     assert found["large_accounts"] >= 6
-    assert found["low_usd"] == pytest.approx(prices[0], rel=0.01)
-    assert found["high_usd"] == pytest.approx(prices[-1], rel=0.01)
+    # Neighbours in the crowd may join and widen it a little.
+    assert prices[0] * 0.975 <= found["low_usd"] <= prices[0]
+    assert prices[-1] <= found["high_usd"] <= prices[-1] * 1.025
     own = sum(whale.ether * whale.price for whale in whales)
     assert 0.99 * own <= found["collateral_at_risk_usd"] < 1.5 * own
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 from bench.planted import BACKGROUNDS, SPOT, Book, plant, score, whales
 
+from scanner.core import _view
 from scanner.core._chance import Sizes, size_cap, tail_exponent
 from scanner.core._segments import dense_segments, ruzzo_tompa
 from scanner.core.bands import Band, BandSettings, find_bands
@@ -88,7 +89,8 @@ def test_one_giant_account_is_a_wall_at_its_own_price_and_no_band() -> None:
     (wall,) = search(with_rows(uniform_crowd(), [640.0], [1_000_000.0]))
 
     assert (wall.kind, wall.low, wall.high) == ("wall", 640.0, 640.0)
-    assert (wall.accounts, wall.positions, wall.amount) == (1, 1, pytest.approx(1_000_000.0))
+    assert (wall.accounts, wall.positions) == (1, 1)
+    assert wall.amount == pytest.approx(1_000_000.0)
     assert wall.normal is None
     assert wall.chance_bound is None
     assert wall.distance == pytest.approx(-0.36)
@@ -137,6 +139,25 @@ def test_a_band_that_rests_on_one_owner_is_none() -> None:
     (band,) = search(book, account=three_owners)
     assert band.kind == "band"
     assert band.positions - band.accounts == pytest.approx(270, abs=8)
+
+
+def test_the_largest_account_of_a_range_is_its_rows_there_added_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """400 rows of 150 owners, of whom 10 are looked at first: as a slow sum per owner says."""
+    monkeypatch.setattr(_view, "_LARGE", 10)
+    rng = np.random.default_rng(2)
+    price, weight = rng.uniform(400.0, 1000.0, 400), rng.integers(1, 2**20, 400).astype(float)
+    owner = rng.integers(0, 150, 400)
+    view = _view.look(price, weight, owner, 400.0, 1000.0)
+    assert view is not None
+
+    for start, stop in [(0, 40), (100, 101), (150, 250), (300, view.ticks)]:
+        inside = (view.tick >= start) & (view.tick < stop)
+        held = [float(weight[inside & (owner == k)].sum()) for k in range(150)]
+        for cap in (max(held) * 2, max(held) / 3):
+            found = view.largest_in(start, stop, cap / view.unit) * view.unit
+            assert found == pytest.approx(min(max(held), cap))
 
 
 def test_one_owner_with_many_rows_counts_as_one_account() -> None:
