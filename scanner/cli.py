@@ -9,7 +9,9 @@ Nothing heavy is imported before a command needs it: `--help` is instant.
 """
 
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -44,6 +46,7 @@ class Commands(click.Group):
     def main(self, args: Any = None, *rest: Any, **extra: Any) -> NoReturn:
         """Run, tell what went wrong without ever showing a URL, and exit."""
         given = sys.argv[1:] if args is None else list(args)
+        _stop_on_termination()
         redact = redactor(given_urls(given, os.environ))
         try:
             code = super().main(
@@ -55,6 +58,13 @@ class Commands(click.Group):
             # click leaves with 1 when whoever read the help text has gone
             code = COMPLETE if error.code == 1 else error.code
         sys.exit(code or COMPLETE)
+
+
+def _stop_on_termination() -> None:
+    """Let a service manager's SIGTERM stop us like Ctrl-C: with a word, and exit code 3."""
+    ours = threading.current_thread() is threading.main_thread()
+    if ours and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _explain(error: Exception, redact: Callable[[str], str]) -> int:

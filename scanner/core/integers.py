@@ -124,3 +124,106 @@ def sum_words(words: npt.NDArray[np.uint8]) -> int:
     """The exact sum of big-endian 32-byte words, shape (n, 32), n below 2**32."""
     limbs = np.ascontiguousarray(words).view(">u4").reshape(-1, 8).sum(axis=0, dtype=np.uint64)
     return sum(int(limb) << (32 * (7 - place)) for place, limb in enumerate(limbs))
+
+
+_DIGIT = 10**9  # three of these digits are a ray, two are the unit of most tokens
+
+
+def ray_products(
+    words: npt.NDArray[np.uint8],
+    factor: npt.NDArray[np.int64],
+    factors: list[int],
+    unit: npt.NDArray[np.int64],
+    rounding: str,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """`word * factor / 1e27`, split by a unit: `whole * unit + rest`. Exact, without objects.
+
+    In digits of base 1e9 a product is a convolution that fits 64 bits, a division by 1e27 leaves
+    out three digits, and a power of ten cuts between or inside digits.
+
+    Parameters
+    ----------
+    words : uint8 array, shape (n, 32)
+        Big-endian.
+    factor : int64 array, shape (n,)
+        Which of `factors` a word is multiplied by.
+    factors : list of int
+        Below 1e36.
+    unit : int64 array, shape (n,)
+        Powers of ten up to 10**18.
+    rounding : str
+        "half" (up), "floor" or "ceil".
+
+    Raises
+    ------
+    OverflowError
+        A result of 2**62 units or more.
+
+    Examples
+    --------
+    1.5 tokens of 18 decimals with an index of 1.04:
+
+    >>> word = np.frombuffer((15 * 10**17).to_bytes(32, "big"), np.uint8)[None]
+    >>> none, unit = np.zeros(1, np.int64), np.array([10**18])
+    >>> ray_products(word, none, [104 * 10**25], unit, "half")
+    (array([1]), array([560000000000000000]))
+    """
+    number = _digits(words)
+    table = np.array([[f // _DIGIT**k % _DIGIT for k in range(4)] for f in factors], np.uint64)
+    first = {"half": (0, 0, _DIGIT // 2), "floor": (0, 0, 0), "ceil": (_DIGIT - 1,) * 3}[rounding]
+    carry = np.zeros(len(words), np.uint64)
+    kept: list[npt.NDArray[np.uint64]] = []
+    other = [table[factor, k] for k in range(4)]
+    for place in range(len(number) + 4):
+        total = carry + np.uint64(first[place] if place < 3 else 0)
+        for k in range(max(0, place - len(number) + 1), min(4, place + 1)):
+            total += number[place - k] * other[k]  # four products below 1e18 each
+        carry = total // np.uint64(_DIGIT)
+        if place >= 3:
+            kept.append(total - carry * np.uint64(_DIGIT))
+    return _split(kept, unit)
+
+
+def _digits(words: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint64]]:
+    """Digits of base 1e9 of big-endian words, the lowest first."""
+    limbs = np.ascontiguousarray(words).view(">u4").reshape(-1, 8).astype(np.uint64).T.copy()
+    while len(limbs) and not limbs[0].any():
+        limbs = limbs[1:]
+    digits = []
+    base = np.uint64(_DIGIT)
+    while len(limbs):
+        rest = np.zeros(limbs.shape[1], np.uint64)
+        for limb in limbs:
+            value = (rest << np.uint64(32)) | limb
+            np.floor_divide(value, base, out=limb)
+            rest = value - limb * base
+        digits.append(rest)
+        while len(limbs) and not limbs[0].any():
+            limbs = limbs[1:]
+    return digits
+
+
+def _split(
+    digits: list[npt.NDArray[np.uint64]], unit: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Digits of base 1e9 divided by a power of ten up to 1e18: quotient and remainder."""
+    columns = [digit.astype(np.int64) for digit in digits]
+    columns += [np.zeros(len(unit), np.int64)] * (3 - len(columns))
+    low, middle = columns[0], columns[1]
+    large = unit >= _DIGIT
+    part = np.where(large, unit // _DIGIT, unit)  # of the digit that the unit cuts
+    cut = np.where(large, middle, low)
+    quotient = cut // part
+    rest = cut - quotient * part
+    rest = np.where(large, rest * _DIGIT + low, rest)
+    above = _DIGIT // part
+    whole = quotient + np.where(large, 0, middle * above)
+    size = whole.astype(np.float64)
+    for place, digit in enumerate(columns[2:], 2):
+        power = np.where(large, place - 2, place - 1)
+        size += digit * (above * 1e9**power)
+        if digit.any():
+            whole += digit * above * _DIGIT ** np.minimum(power, 2)
+    if len(size) and size.max() >= 2.0**62:
+        raise OverflowError("a balance of 2**62 tokens or more")
+    return whole, rest

@@ -111,31 +111,36 @@ def book_of(market: AaveMarket, states: States) -> Book:
     reserves, rules = market.reserves, market.rules
     owner = np.repeat(np.arange(len(states.counts)), states.counts)
     slot = states.slot.astype(np.int64)
-    numbers = integers.from_words(states.value)
 
     balance = slot >= FIRST
-    kind = np.where(balance, (slot - FIRST) % KINDS, -1)
     place = {int(number): index for index, number in enumerate(reserves.number)}
     table = np.array([place.get(k, -1) for k in range(256)], np.int64)
     token = np.where(balance, table[np.clip((slot - FIRST) // KINDS, 0, 255)], -1)
+    # A balance of a reserve that the pool no longer lists counts for nothing.
+    kind = np.where(token >= 0, (slot - FIRST) % KINDS, -1)
     emode = np.zeros(len(states.counts), np.int64)
-    emode[owner[slot == EMODE]] = numbers[slot == EMODE].astype(np.int64)
+    emode[owner[slot == EMODE]] = states.value[slot == EMODE, -1]
 
-    income = np.array(reserves.income, object)
-    index = np.array(reserves.debt_index, object)
     down, up = ("floor", "ceil") if rules.floor_ceil else ("half", "half")
     is_collateral, is_debt = kind == COLLATERAL, kind == DEBT
-    amount = np.zeros(len(slot), object)
-    amount[is_collateral] = ray_mul(numbers[is_collateral], income[token[is_collateral]], down)
-    amount[is_debt] = ray_mul(numbers[is_debt], index[token[is_debt]], up)
+    whole, rest = np.zeros(len(slot), np.int64), np.zeros(len(slot), np.int64)
+    for mine, index, rounding in (
+        (is_collateral, reserves.income, down),
+        (is_debt, reserves.debt_index, up),
+    ):
+        what = token[mine]
+        whole[mine], rest[mine] = integers.ray_products(
+            states.value[mine], what, index, reserves.unit[what], rounding
+        )
     if rules.stable_debt:
-        _add_stable(amount, numbers, owner, token, kind, market.timestamp)
+        _add_stable(whole, rest, states.value, owner, token, kind, market)
 
-    keep = (is_collateral | is_debt) & (amount > 0).astype(np.bool_)
+    keep = (is_collateral | is_debt) & ((whole > 0) | (rest > 0))
     if rules.skips_zero_threshold:
         keep &= ~(is_collateral & (reserves.threshold[token] == 0))
     owner_of_slot, token_of_slot = owner, token
-    owner, token, debt, amount = owner[keep], token[keep], is_debt[keep], amount[keep]
+    owner, token, debt = owner[keep], token[keep], is_debt[keep]
+    whole, rest = whole[keep], rest[keep]
 
     indebted = np.bincount(owner[debt], minlength=len(emode)) > 0
     # The pool asks the oracle for every flagged reserve, even one that will not count: where one
@@ -144,19 +149,16 @@ def book_of(market: AaveMarket, states: States) -> Book:
     blame = np.full(len(emode), -1, np.int64)
     blame[owner_of_slot[unpriced]] = token_of_slot[unpriced]
     lost = indebted & (blame >= 0)
-    unknown = _unknown(states, lost, blame, owner, token, debt, amount)
+    unknown = _unknown(market, states, lost, blame, (owner, token, debt, whole, rest))
 
     good = indebted & ~lost
     rank = np.cumsum(good) - 1
     mine = good[owner]
-    owner, token, debt, amount = rank[owner[mine]], token[mine], debt[mine], amount[mine]
+    owner, token, debt = rank[owner[mine]], token[mine], debt[mine]
     # Collateral first, then debt, each by reserve: one fixed order, whatever the store's.
-    order = np.lexsort((token, debt, owner))
-    owner, token, debt, amount = owner[order], token[order], debt[order], amount[order]
-
-    unit = reserves.unit[token]
-    whole = (amount // unit.astype(object)).astype(np.int64)
-    rest = (amount - whole.astype(object) * unit.astype(object)).astype(np.int64)
+    order = np.argsort((owner * 2 + debt) * 256 + token, kind="stable")
+    owner, token, debt = owner[order], token[order], debt[order]
+    whole, rest, unit = whole[mine][order], rest[mine][order], reserves.unit[token]
     threshold, bonus = _weights(market, emode[good][owner], token, debt)
     price = reserves.price[token]
     base = integers.mul_div(whole, rest, unit, price, ceil=debt & rules.floor_ceil)
@@ -183,26 +185,26 @@ def emodes_used(states: States) -> list[int]:
 
 
 def _add_stable(
-    amount: npt.NDArray[np.object_],
-    numbers: npt.NDArray[np.object_],
-    owner: I64,
-    token: I64,
-    kind: I64,
-    timestamp: int,
+    whole: I64, rest: I64, value: U8, owner: I64, token: I64, kind: I64, market: AaveMarket
 ) -> None:
     """Add stable debt to the variable debt of the same account and reserve, in place.
 
     Source: StableDebtToken.balanceOf: principal * compounded(rate, now - last update), half up.
     """
-    principal = np.flatnonzero((kind == PRINCIPAL) & (numbers > 0).astype(np.bool_))
+    principal = np.flatnonzero(kind == PRINCIPAL)
+    principal = principal[value[principal].any(axis=1)]
     if not len(principal):
         return
     key = (owner * 256 + token) * KINDS + kind
     order = np.argsort(key, kind="stable")
     base = key[principal] - PRINCIPAL
     at = {k: order[np.searchsorted(key[order], base + k)] for k in (DEBT, RATE, UPDATED)}
-    factor = compounded(numbers[at[RATE]], timestamp - numbers[at[UPDATED]])
-    amount[at[DEBT]] += ray_mul(numbers[principal], factor, "half")
+    rate, updated = (integers.from_words(value[at[k]]) for k in (RATE, UPDATED))
+    factor = compounded(rate, market.timestamp - updated)
+    stable = ray_mul(integers.from_words(value[principal]), factor, "half")
+    rows, unit = at[DEBT], market.reserves.unit[token[principal]].astype(object)
+    amount = whole[rows].astype(object) * unit + rest[rows].astype(object) + stable
+    whole[rows], rest[rows] = amount // unit, amount % unit
 
 
 def _weights(market: AaveMarket, emode: I64, token: I64, debt: Bool) -> tuple[I64, I64]:
@@ -218,17 +220,19 @@ def _weights(market: AaveMarket, emode: I64, token: I64, debt: Bool) -> tuple[I6
 
 
 def _unknown(
+    market: AaveMarket,
     states: States,
     lost: Bool,
     blame: I64,
-    owner: I64,
-    token: I64,
-    debt: Bool,
-    amount: npt.NDArray[np.object_],
+    legs: tuple[I64, I64, Bool, I64, I64],
 ) -> Unknown:
+    """Debts of the accounts that are `lost`; legs are owner, token, debt, whole, rest."""
+    owner, token, debt, whole, rest = legs
     rank = np.cumsum(lost) - 1
     rows = lost[owner] & debt
-    return Unknown(states.accounts[lost], blame[lost], rank[owner[rows]], token[rows], amount[rows])
+    unit = market.reserves.unit[token[rows]].astype(object)
+    amount = whole[rows].astype(object) * unit + rest[rows].astype(object)
+    return Unknown(states.accounts[lost], blame[lost], rank[owner[rows]], token[rows], amount)
 
 
 def sums(base: Integers, threshold: I64, debt: Bool, begin: I64) -> Totals:
