@@ -149,6 +149,8 @@ def _finish(
         exposures = [survey.expose(kind, name) for survey in surveys]
         shocks.append((name, exposures))
         entries = [(h, e) for h, e in zip(holdings, exposures, strict=True) if e is not None]
+        if not entries:
+            continue  # nobody can be priced under it: who and why is in `unknown`
         ratio = kind == "market"
         driver = summary.driver(name, entries, ratio=ratio)
         spot = driver["spot_usd"] or 1.0

@@ -23,6 +23,7 @@ Bool = npt.NDArray[np.bool_]
 _CERTIFIED_ROUNDS = 300
 _COMB = 64  # units tried at once where rounding decides
 _FOG = 4 * _COMB  # a fog wider than this is bisected
+_NARROW = 2**26  # a part of the price so small that, not shown to be healthy, it is taken for fog
 _UNLIMITED = np.iinfo(np.int64).max
 
 
@@ -97,10 +98,12 @@ def last_healthy(
         sure = ~certify[rows] | (length == 1) | judge.sure(rows, trace[rows], there)
         unsure = healthy & ~sure
 
-        # In the fog: not even the price known to be healthy is clear of rounding.
-        fog = unsure.copy()
-        fog[unsure] = ~judge.sure(rows[unsure], trace[rows[unsure]], trace[rows[unsure]])
+        # In the fog: not even the price known to be healthy is clear of rounding, or hardly.
         ahead = np.where(known[rows], gap, (reach - (safe - present) * step)[rows])
+        fog = unsure & (ahead <= safe[rows] // _NARROW)
+        far_off = unsure & ~fog
+        here = trace[rows[far_off]]
+        fog[far_off] = ~judge.sure(rows[far_off], here, here)
         blind = fog & ((ahead > _FOG) | (combed[rows] >= _FOG // _COMB))
         certify[rows[blind]] = False
         unsure &= ~blind

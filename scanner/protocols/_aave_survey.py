@@ -17,7 +17,15 @@ from . import Identity, Parity, UnknownRow
 from ._aave_book import DEBT, FIRST, KINDS, PRINCIPAL, Book, book_of, emodes_used
 from ._aave_edge import Edges, edges, first_call
 from ._aave_market import AaveMarket, with_emodes
-from ._aave_rules import BASE_UNIT, WAD, compounded, health_factors, healthy, ray_mul
+from ._aave_rules import (
+    BASE_UNIT,
+    WAD,
+    Totals,
+    compounded,
+    health_factors,
+    healthy,
+    ray_mul,
+)
 from ._drivers import shock_of
 
 U8 = npt.NDArray[np.uint8]
@@ -61,7 +69,9 @@ class AaveSurvey:
         self.market, self.book = market, book
         self.identities = identities
         self.totals = book.totals()
-        self.holdings = _holdings(market, book, healthy(book.rules, self.totals))
+        self.health = health_factors(book.rules, self.totals)
+        fine = healthy(book.rules, self.totals)
+        self.holdings = _holdings(market, book, self.totals, self.health, fine)
         self.unknown = _unknown_rows(book, failed)
         self.problems = [*market.problems, *_problems(market, failed)]
         used = np.unique(book.legs.token)
@@ -125,7 +135,7 @@ class AaveSurvey:
         answer = chain.bulk(np.frombuffer(self.market.pool, np.uint8), data, words=6)
         read, chosen = answer.words[answer.ok], chosen[answer.ok]
         theirs = integers.from_words(read[:, 5])
-        ours = health_factors(book.rules, self.totals)[chosen]
+        ours = self.health[chosen]
         same = (ours == theirs).astype(np.bool_)
         same &= (integers.from_words(read[:, 0]) == self.totals.collateral[chosen]).astype(bool)
         same &= (integers.from_words(read[:, 1]) == self.totals.debt[chosen]).astype(bool)
@@ -151,10 +161,15 @@ def shock_in(market: AaveMarket, kind: str, name: str) -> Shock | None:
     )
 
 
-def _holdings(market: AaveMarket, book: Book, fine: npt.NDArray[np.bool_]) -> Holdings:
-    reserves, totals = market.reserves, book.totals()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor = health_factors(book.rules, totals).astype(np.float64) / WAD
+def _holdings(
+    market: AaveMarket,
+    book: Book,
+    totals: Totals,
+    health: npt.NDArray[np.object_],
+    fine: npt.NDArray[np.bool_],
+) -> Holdings:
+    reserves = market.reserves
+    factor = health.astype(np.float64) / WAD
     return Holdings(
         protocol=market.protocol,
         market=market.name,

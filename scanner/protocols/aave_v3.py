@@ -24,7 +24,7 @@ from scanner.deployments import Market
 from . import LogFilter
 from ._aave_book import COLLATERAL, CONFIG, DEBT, EMODE, FIRST, KINDS, PRINCIPAL, RATE, UPDATED
 from ._aave_market import AaveMarket, read_market
-from ._aave_survey import AaveSurvey, shock_in, survey_of
+from ._aave_survey import AaveSurvey, survey_of
 
 NAME = "aave_v3"
 ADDRESSES = ("pool",)
@@ -211,8 +211,11 @@ def _calldata(accounts: U8, kind: I64) -> U8:
 
 
 def follows(market: AaveMarket, kind: str, name: str) -> bool:
-    """Whether a shock moves anything in the market."""
-    return shock_in(market, kind, name) is not None
+    """Whether a shock is about anything in the market, be its price known or not."""
+    if kind == "token":
+        return name in market.reserves.symbol
+    drivers = {following.driver for following in market.following} - {None}
+    return name in drivers if kind == "driver" else bool(drivers)
 
 
 def survey(chain: Chain, market: AaveMarket, states: States, failed: U8) -> AaveSurvey:

@@ -58,7 +58,9 @@ def ended(process: subprocess.Popen[str]) -> Ended:
     return Ended(process.returncode, out, err)
 
 
-def scanning(chain: LocalChain, folder: Path, *more: object, url: str | None = None) -> list[object]:
+def scanning(
+    chain: LocalChain, folder: Path, *more: object, url: str | None = None
+) -> list[object]:
     """Arguments that scan the local market into `folder`/store, with the document beside it."""
     deployments = folder / "local.toml"
     chain.write_deployments(deployments)
@@ -87,7 +89,9 @@ def assert_clear(outcome: Ended, code: int, *says: str) -> None:
     assert outcome.out == ""
 
 
-def refused(folder: Path, code: int, arguments: Callable[[Path], list[object]], *says: str) -> Ended:
+def refused(
+    folder: Path, code: int, arguments: Callable[[Path], list[object]], *says: str
+) -> Ended:
     """Run what must be refused, twice: where no store is, and on the store in `folder`.
 
     `arguments` gets the store. Neither is touched: none is made, and no byte of the other changes.
@@ -101,4 +105,3 @@ def refused(folder: Path, code: int, arguments: Callable[[Path], list[object]], 
     assert_clear(bandscan(*arguments(folder / "store")), code, *says)
     assert bytes_of(folder / "store") == before
     return outcome
-

@@ -254,7 +254,12 @@ def test_an_endpoint_that_answers_for_another_block_is_refused(
         assert not (tmp_path / "scan.json").exists()
         if begins == "at the accounts":
             with Ledger.open(tmp_path / "store", write=False) as ledger:
-                key = (origin_chain.chain_id, "aave_v3", "local", bytes.fromhex(origin_chain.pool[2:]))
+                key = (
+                    origin_chain.chain_id,
+                    "aave_v3",
+                    "local",
+                    bytes.fromhex(origin_chain.pool[2:]),
+                )
                 assert not ledger.has_states(ledger.market(*key))
         assert bandscan(*scanning(origin_chain, tmp_path / "fresh", *block)).code == 0
         assert bandscan(*scanning(origin_chain, tmp_path, *block)).code == 0

@@ -107,6 +107,35 @@ def test_a_chain_that_nobody_can_reach_is_told(
     refused(folder, code, lambda s: ["scan", "--store", s, "--patience", "1", *given], *says)
 
 
+def test_a_shipped_market_that_began_later_does_not_stop_a_scan_of_the_past(
+    scanned: tuple[LocalChain, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named and left out; the user's own file is refused instead, its number may be wrong."""
+    chain, folder = scanned
+    text = chain.deployments_toml()
+    later = text.replace('"local"', '"later"')
+    later = later.replace(f"first_block = {chain.first_block}", "first_block = 99999999")
+    later = "\n".join(
+        f'pool = "{NOBODY}"' if line.startswith("pool") else line for line in later.splitlines()
+    )
+    both = f"{text}\n{later}\n"
+    (tmp_path / "own.toml").write_text(both)
+    rpc = ["--rpc", chain.url, "--store"]
+    own = bandscan("scan", *rpc, tmp_path / "store", "--deployments", tmp_path / "own.toml")
+    assert_clear(own, 2, "the market later begins at block 99999999", "correct first_block")
+    assert not (tmp_path / "store").exists()
+
+    (tmp_path / "shipped").mkdir()
+    (tmp_path / "shipped" / "aave_v3.toml").write_text(both)
+    monkeypatch.setattr("scanner.deployments.load.FOLDER", tmp_path / "shipped")
+    outcome = bandscan("scan", *rpc, tmp_path / "store", "--json", tmp_path / "scan.json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.err == "later: left out, it begins after block 300\n".replace(
+        "300", str(int(chain.rpc("eth_blockNumber"), 16))
+    )
+    assert (tmp_path / "scan.json").read_bytes() == (folder / "scan.json").read_bytes()
+
+
 ROW = """[[market]]
 protocol = "aave_v3"
 name = "mine"
@@ -269,7 +298,9 @@ def test_a_full_disk_while_the_ledger_is_written_keeps_what_was_finished(
         assert not (tmp_path / "store" / "ledger.sqlite").exists()
     if kept == "the borrowers":  # found and noted in one step, before their accounts were read
         with Ledger.open(tmp_path / "store", write=False) as ledger:
-            market = ledger.market(chain.chain_id, "aave_v3", "local", bytes.fromhex(chain.pool[2:]))
+            market = ledger.market(
+                chain.chain_id, "aave_v3", "local", bytes.fromhex(chain.pool[2:])
+            )
             assert ledger.cursor(market) is not None
             assert {"0x" + bytes(row).hex() for row in ledger.stale(market)} == chain.borrowers_ever
 

@@ -103,13 +103,16 @@ def test_without_a_price_only_that_assets_positions_are_unknown(
     assert (tmp_path / "scan.json").read_bytes() == (tmp_path / "fresh/scan.json").read_bytes()
 
 
+@pytest.mark.parametrize("shock", ["driver:LINK", "token:LINK"])
 def test_a_driver_whose_price_is_missing_is_no_driver_without_risk(
-    origin_chain: LocalChain, tmp_path: Path
+    origin_chain: LocalChain, tmp_path: Path, shock: str
 ) -> None:
-    """Asked for by name, it is told as unknown and not as an empty list of bands."""
+    """Asked for by name it is no mistyped name (exit 2) and no empty list, but unknown: exit 3."""
     with origin_chain.undone():
+        lost = users_of(origin_chain, "LINK")
         break_feed(origin_chain, "LINK", "reverts")
-        outcome, document = scanned(origin_chain, tmp_path, "--shock", "driver:LINK")
-    assert outcome.code == 3
-    assert "no price for LINK" in outcome.out
-    assert document["unknown"]
+        outcome, document = scanned(origin_chain, tmp_path, "--shock", shock)
+    assert outcome.code == 3, outcome
+    assert "this says nothing about the risk" in outcome.out
+    assert (document["shocks"], document["drivers"], document["bands"]) == ([shock], [], [])
+    assert [row["accounts"] for row in document["unknown"]] == [len(lost)]

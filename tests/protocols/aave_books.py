@@ -27,10 +27,11 @@ class Size:
     value: tuple[int, int]
 
 
-TINY = Size((30, 900), (1, 2_000), (1, 200))  # each unit of each sum matters
-SMALL = Size((30, 900), (1, 2_000), (200, 10**7))
-USUAL = Size((10**7, 10**12), (10**6, 10**13), (10**8, 10**15))
+DUST = Size((30, 900), (1, 2_000), (1, 10**6))  # each unit of each sum matters
+COARSE = Size((30, 900), (10, 2_000), (10**9, 10**13))  # each unit of the feed matters
+USUAL = Size((10**8, 10**13), (10**6, 10**13), (10**8, 10**15))
 HUGE = Size((10**9, 10**12), (10**6, 10**13), (10**16, 9 * 10**17))  # up to nine billion dollars
+THRESHOLDS = (0, 6_800, 7_500, 7_800, 8_000, 8_000, 8_300, 9_700)
 
 
 def uniform(rng: random.Random, span: tuple[int, int]) -> int:
@@ -43,7 +44,6 @@ def random_pool(rng: random.Random, revision: int, size: Size) -> tuple[Pool, in
     """Two to seven reserves, some of which follow a feed; its present answer."""
     present = uniform(rng, size.present)
     numbers = rng.sample(range(40), rng.randint(2, 7))
-    thresholds = rng.choices([0, 1, 6_800, 7_500, 7_800, 8_000, 8_000, 8_300, 9_999], k=7)
     assets = {}
     for place, number in enumerate(numbers):
         follows = rng.choice(RATIOS) if place == 0 or rng.random() < 0.4 else None
@@ -56,7 +56,7 @@ def random_pool(rng: random.Random, revision: int, size: Size) -> tuple[Pool, in
             number=number,
             decimals=rng.choice([0, 2, 6, 8, 18]),
             price=price,
-            threshold=thresholds[place] if rng.random() < 0.7 else rng.randint(1, 9_999),
+            threshold=rng.choice(THRESHOLDS) if rng.random() < 0.7 else rng.randint(5_000, 9_999),
             income=RAY + rng.randrange(RAY),
             index=RAY + rng.randrange(2 * RAY),
             category=rng.choice([0, 1, 2]) if revision <= 4 else 0,

@@ -150,27 +150,62 @@ def healthy(pool: Pool, who: Account, feed: int) -> bool:
     return data(pool, who, feed).health >= WAD
 
 
-def drift(pool: Pool, who: Account) -> Fraction:
-    """How the margin moves with the feed, as a share of all there is: > 0 dies by a fall.
+@dataclass(frozen=True)
+class Line:
+    """Health as straight lines in the price: weighted collateral and debt, now and what moves.
 
-    By the present base values, as the closed form has it.
+    In USD * 1e8 * basis points, from the values at present. `uniform` where all collateral has one
+    threshold, so that no average is cut.
     """
+
+    weighted: int
+    debt: int
+    moving: int
+    collateral: int
+    moving_collateral: int
+    uniform: bool
+
+    @property
+    def drift(self) -> Fraction:
+        """How the margin moves with the feed, as a share of all there is: > 0 dies by a fall."""
+        gross = self.weighted + self.debt
+        return Fraction(self.moving, gross) if gross else Fraction(0)
+
+    def edges(self, revision: int) -> list[Fraction]:
+        """Multiples of the present price where health is 1; with the average cut by a whole basis
+        point too where it is cut."""
+        cuts = [0] if revision >= 9 or self.uniform else [0, 1]
+        return [
+            1 - Fraction(self.weighted - cut * self.collateral - self.debt, slope)
+            for cut in cuts
+            if (slope := self.moving - cut * self.moving_collateral)
+        ]
+
+
+def line(pool: Pool, who: Account) -> Line:
+    """The straight lines of an account; see Line."""
     held, owed = balances(pool, who)
-    moving, gross = 0, 0
+    weighted = debt = moving = collateral = moving_collateral = 0
+    weights = set()
     for number, amount in held.items():
         asset = pool.assets[number]
         if pool.revision <= 9 and asset.threshold == 0:
             continue
-        value = amount * asset.price // 10**asset.decimals * threshold(pool, who, number)
-        gross += value
-        moving += value if asset.follows else 0
+        value = amount * asset.price // 10**asset.decimals
+        weight = threshold(pool, who, number)
+        weights |= {weight} if amount else set()
+        collateral += value
+        weighted += value * weight
+        if asset.follows:
+            moving += value * weight
+            moving_collateral += value
     for number, amount in owed.items():
         asset = pool.assets[number]
         way = "up" if pool.revision >= 9 else "down"
         value = rounded(amount * asset.price, 10**asset.decimals, way) * 10_000
-        gross += value
+        debt += value
         moving -= value if asset.follows else 0
-    return Fraction(moving, gross) if gross else Fraction(0)
+    return Line(weighted, debt, moving, collateral, moving_collateral, len(weights) <= 1)
 
 
 def first_unhealthy(pool: Pool, who: Account, present: int, step: int, last: int) -> int | None:

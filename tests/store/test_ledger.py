@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scanner.core.states import States
 from scanner.errors import StoreError
 from scanner.store.ledger import Cursor, Ledger
-from scanner.core.states import States
 
 POOL = b"\x87" * 20
 

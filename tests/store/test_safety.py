@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scanner.core.states import States
 from scanner.errors import StoreError
 from scanner.store import default_directory, snapshots
 from scanner.store.ledger import FILE, Cursor, Ledger
-from scanner.core.states import States
 
 POOL = b"\x87" * 20
 
