@@ -74,10 +74,13 @@ def _identities(
             row["bound"] = one.bound
         rows.append(row)
         if not one.holds:
+            text = f"{one.found} of {one.total} units of debt were found"
+            if one.found > one.total:
+                text = f"{one.found} units of debt were found where the protocol has {one.total}"
             proof.problems.append(
                 Problem(
                     "debt_missing",
-                    f"{one.symbol}: {one.found} of {one.total} units of debt were found",
+                    f"{one.symbol}: {text}",
                     where["protocol"],
                     where["market"],
                     fatal=True,
@@ -89,7 +92,8 @@ def _identities(
 def _parity_problems(parity: Parity, protocol: str, market: str) -> list[Problem]:
     if parity.mismatches:
         text = (
-            f"{parity.mismatches} of {parity.checked} accounts differ from the protocol's own view"
+            f"{parity.mismatches} of {parity.checked} accounts"
+            f" {'differs' if parity.mismatches == 1 else 'differ'} from the protocol's own view"
         )
         return [Problem("parity_mismatch", text, protocol, market, fatal=True)]
     if parity.accounts and not parity.checked:

@@ -283,10 +283,11 @@ def _newest(given: dict[str, Any]) -> "Stored":
     if not stored.document["complete"]:
         complain("There is no complete scan yet; this one is incomplete.", "warning: ")
     if stored.newer is not None:
+        what = f"There is a newer but incomplete scan, of block {stored.newer:,}"
+        if stored.newer == block["number"]:
+            what = "There is a later but incomplete scan of the same block"
         complain(
-            f"There is a newer but incomplete scan, of block {stored.newer:,};"
-            f" this is the newest complete one, of block {block['number']:,}.",
-            "note: ",
+            f"{what}; this is the newest complete one, of block {block['number']:,}.", "note: "
         )
     hours = (time.time() - block["timestamp"]) / 3600
     if hours * 3600 > _STALE:

@@ -6,7 +6,7 @@ that place and ends between two neighbouring integers: healthy on this side, liq
 unit beyond. It does not skip: a stretch is passed only where the protocol's arithmetic can be
 shown to stay healthy all along it (rules that truncate have several crossings; the one met first
 counts), else the stretch is halved. Right at the edge rounding decides and nothing can be shown:
-there every single unit is tried, as far as that is a few hundred; a wider fog, of dust, is bisected.
+there every single unit is tried; a fog of more than 2,000 units is bisected down to so many first.
 """
 
 from collections.abc import Callable
@@ -22,9 +22,10 @@ Bool = npt.NDArray[np.bool_]
 # Rounds of certified steps before plain bisection takes over; nearly everything ends in under 60.
 _CERTIFIED_ROUNDS = 300
 _COMB = 64  # units tried at once where rounding decides
-_FOG = 4 * _COMB  # a fog wider than this is bisected
+_FOG = 2_048  # units; a fog wider than this is bisected until so much is left
 _NARROW = 2**26  # a part of the price so small that, not shown to be healthy, it is taken for fog
 _UNLIMITED = np.iinfo(np.int64).max
+_CERTIFY, _BISECT, _TRY_ALL = 0, 1, 2  # how a position is looked at
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ def last_healthy(
     reach = np.maximum((far - present) * step, 1)
     stride = np.maximum((near - present) * step, 1)  # how far the next trial may go
     trust = np.full(len(present), _UNLIMITED)  # ... and not farther than this
-    certify = np.ones(len(present), np.bool_)  # False: only bisected from now on
-    combed = np.zeros(len(present), np.int64)
+    way = np.full(len(present), _CERTIFY, np.int8)
+    shown = present.copy()  # all the way to here was shown or tried to be healthy
     rounds = 0
     while True:
         gap = (beyond[rows] - safe[rows]) * step[rows]
@@ -88,47 +89,64 @@ def last_healthy(
         rows, gap = rows[unfinished], gap[unfinished]
         if not len(rows):
             return safe, known
-        longest = np.where(known[rows], gap - 1, gap)
-        length = np.minimum(np.minimum(stride[rows], trust[rows]), longest)
-        trial = safe[rows] + step[rows] * length
-        healthy, there = judge.at(rows, trial)
         rounds += 1
         if rounds > _CERTIFIED_ROUNDS:
-            certify[rows] = False
-        sure = ~certify[rows] | (length == 1) | judge.sure(rows, trace[rows], there)
-        unsure = healthy & ~sure
+            way[rows[way[rows] == _CERTIFY]] = _BISECT
+        # A bisected gap that is narrow enough now, with some units before it, is tried whole.
+        end = rows[(way[rows] == _BISECT) & known[rows] & (gap <= _FOG)]
+        if len(end):
+            back = np.minimum((safe[end] - shown[end]) * step[end], _COMB)
+            start = safe[end] - step[end] * back
+            well, there = judge.at(end, start)
+            fine, ill = end[well], end[~well]
+            safe[fine], trace[fine], way[fine] = start[well], there[well], _TRY_ALL
+            beyond[ill], safe[ill] = start[~well], shown[ill]
+        each = rows[way[rows] == _TRY_ALL]
+        if len(each):
+            longest = (beyond[each] - safe[each]) * step[each] - known[each]
+            ahead, trace[each], hit = _comb(judge, each, safe[each], step[each], longest)
+            safe[each] += step[each] * ahead
+            shown[each] = safe[each]
+            beyond[each[hit]], known[each[hit]] = (safe + step)[each[hit]], True
+            left = (reach - (safe - present) * step)[each]
+            lost = each[~known[each] & (left < -_FOG)]  # far behind where the edge was expected
+            way[lost], stride[lost], trust[lost] = _BISECT, _FOG, _UNLIMITED
+
+        some = rows[way[rows] != _TRY_ALL]
+        gap = (beyond[some] - safe[some]) * step[some]
+        some = some[gap > known[some]]
+        if not len(some):
+            continue
+        gap = (beyond[some] - safe[some]) * step[some]
+        length = np.minimum(np.minimum(stride[some], trust[some]), gap - known[some])
+        trial = safe[some] + step[some] * length
+        healthy, there = judge.at(some, trial)
+        bisected = way[some] == _BISECT
+        sure = bisected | (length == 1) | judge.sure(some, trace[some], there)
+        passed, unsure = healthy & sure, healthy & ~sure
 
         # In the fog: not even the price known to be healthy is clear of rounding, or hardly.
-        ahead = np.where(known[rows], gap, (reach - (safe - present) * step)[rows])
-        fog = unsure & (ahead <= safe[rows] // _NARROW)
-        far_off = unsure & ~fog
-        here = trace[rows[far_off]]
-        fog[far_off] = ~judge.sure(rows[far_off], here, here)
-        blind = fog & ((ahead > _FOG) | (combed[rows] >= _FOG // _COMB))
-        certify[rows[blind]] = False
-        unsure &= ~blind
-        fog &= ~blind
+        ahead = np.where(known[some], gap, (reach - (safe - present) * step)[some])
+        fog = unsure & (ahead > 0) & (ahead <= safe[some] // _NARROW)
+        open_ = unsure & ~fog
+        fog[open_] = ~judge.sure(some[open_], trace[some[open_]], trace[some[open_]])
+        way[some[fog]] = np.where(ahead[fog] <= _FOG, _TRY_ALL, _BISECT)
 
-        passed, fell = healthy & ~unsure, rows[~healthy]
-        moved = rows[passed]
+        moved, fell = some[passed], some[~healthy]
         safe[moved], trace[moved] = trial[passed], there[passed]
+        certified = some[passed & ~bisected]
+        shown[certified] = safe[certified]
         beyond[fell], known[fell] = trial[~healthy], True
-        if fog.any():
-            among = rows[fog]
-            ahead, trace[among], hit = _comb(judge, among, safe[among], step[among], longest[fog])
-            safe[among] += step[among] * ahead
-            beyond[among[hit]], known[among[hit]] = (safe + step)[among[hit]], True
-            combed[among] += 1
 
         # Go past the far end at once, then double; once something liquidatable is known beyond,
         # halve the gap to it. Where a stretch could not be shown healthy, try half of it.
-        left = (reach - (safe - present) * step)[rows]
+        left = (reach - (safe - present) * step)[some]
         onward = np.where(left > 0, left, 2 * length)
-        gap = (beyond[rows] - safe[rows]) * step[rows]
-        stride[rows] = np.maximum(np.where(known[rows], gap // 2, onward), 1)
-        doubled = np.where(trust[rows] < _UNLIMITED // 2, 2 * trust[rows], trust[rows])
-        trust[rows] = np.where(unsure & ~fog, np.maximum(length // 2, 1), doubled)
-        trust[rows[blind]] = _UNLIMITED
+        gap = (beyond[some] - safe[some]) * step[some]
+        stride[some] = np.maximum(np.where(known[some], gap // 2, onward), 1)
+        doubled = np.where(trust[some] < _UNLIMITED // 2, 2 * trust[some], trust[some])
+        trust[some] = np.where(unsure, np.maximum(length // 2, 1), doubled)
+        trust[some[fog]] = _UNLIMITED
 
 
 def _comb(judge: Judge, rows: I64, safe: I64, step: I64, longest: I64) -> tuple[I64, F64, Bool]:
@@ -147,6 +165,6 @@ def _comb(judge: Judge, rows: I64, safe: I64, step: I64, longest: I64) -> tuple[
     trial = safe[:, None] + step[:, None] * units
     healthy, trace = judge.at(np.repeat(rows, _COMB), trial.ravel())
     bad = ~healthy.reshape(trial.shape)
-    hit = bad.any(axis=1)
+    hit = np.asarray(bad.any(axis=1), np.bool_)
     ahead = np.where(hit, units[np.arange(len(rows)), bad.argmax(axis=1)] - 1, units[:, -1])
     return ahead, trace.reshape(*trial.shape, -1)[:, -1], hit

@@ -107,7 +107,8 @@ def reasons(document: Document) -> list[str]:
         if not holds(row)
     ]
     found += [
-        f"{count(row['mismatches'], 'account')} of {where(row)} differ from the protocol's own view"
+        f"{count(row['mismatches'], 'account')} of {where(row)}"
+        f" {'differs' if row['mismatches'] == 1 else 'differ'} from the protocol's own view"
         for row in document["parity"]
         if row["mismatches"]
     ]

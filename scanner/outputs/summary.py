@@ -193,7 +193,8 @@ def _parity(document: Document) -> tuple[str, bool]:
     )
     mismatches = sum(row["mismatches"] for row in rows)
     if mismatches:
-        text += f", {words.count(mismatches, 'account')} differ"
+        verb = "differs" if mismatches == 1 else "differ"
+        text += f", {words.count(mismatches, 'account')} {verb}"
     return text, mismatches == 0
 
 

@@ -11,7 +11,7 @@ from scanner.core.integers import LARGEST_FACTOR, LARGEST_RESULT
 from scanner.core.legs import rows_of
 from scanner.core.shocks import Shock
 
-from ._aave_book import Book
+from ._aave_book import Book, sums
 from ._aave_rules import BASE_UNIT, BPS, RAY, Pair, Seizure, health_factors, healthy, seize
 from ._aave_trial import Trial
 
@@ -60,7 +60,7 @@ def edges(book: Book, shock: Shock) -> Edges:
             step[positions],
         )
         present = np.full(len(positions), shock.present, np.int64)
-        # So far from the edge the way is shown to be healthy in one step (`Trial.judge`: 2 * noise).
+        # So far from the edge one step shows the way to be healthy (`Trial.judge`: 2 * noise).
         closer, farther = _whole(near - 2.2 * step * margin), _whole(far + step * margin)
         limit = np.where(step < 0, _lowest(shock.present), _highest(shock.present))
         # Sums beyond int64 are computed in Python integers: positions of tens of billions at the
@@ -104,23 +104,21 @@ def _guesses(book: Book, shock: Shock) -> tuple[I8, F64, F64, F64]:
     legs = book.legs
     totals = book.totals()
     ok = healthy(book.rules, totals)
-    weighted = totals.weighted.to_float() / BPS
-    collateral, debt = totals.collateral.astype(np.float64), totals.debt.astype(np.float64)
+    net, moving, gross = (BASE_UNIT * usd for usd in price.balance(legs, shock.follows))
+    collateral = totals.collateral.astype(np.float64)
     moves = shock.follows[legs.token]
     base = book.base.astype(np.float64)
     weight = np.where(legs.debt, -1.0, book.threshold / BPS)
-    moving = legs.total(np.where(moves, base * weight, 0.0))
     held = legs.total(np.where(moves & ~legs.debt, base, 0.0))
-    gross = weighted + debt
     side = np.where(ok, price.side_of(moving, gross), 0).astype(np.int8)
 
     with np.errstate(divide="ignore", invalid="ignore"):
-        far = 1.0 - (weighted - debt) / moving
+        far = 1.0 - net / moving
         near = far
         if book.rules.truncates:
             uniform = _uniform(book)
             cut = np.where(uniform, 0.0, 1.0 / BPS)
-            near = 1.0 - (weighted - collateral * cut - debt) / (moving - held * cut)
+            near = 1.0 - (net - collateral * cut) / (moving - held * cut)
             near = np.where(np.isfinite(near), near, 1.0)
         slope = np.abs(moving) / shock.present
         rounded = shock.rest[legs.token] != 0
@@ -206,10 +204,7 @@ def first_call(book: Book, positions: I64, shock: Shock, answer: I64, *, exact: 
     totals_debt = np.add.reduceat(np.where(debt, base, 0), begin)
     health: npt.NDArray[Any]
     if exact:
-        health = health_factors(
-            rules,
-            Trial(book, positions, shock, wide=True).totals(np.arange(size), answer.astype(object)),
-        )
+        health = health_factors(rules, sums(base, book.threshold[rows], debt, begin))
     else:
         weighted = np.add.reduceat(np.where(debt, 0.0, base * book.threshold[rows]), begin)
         health = weighted / BPS / np.maximum(totals_debt, 1e-9) * 1e18

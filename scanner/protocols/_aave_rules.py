@@ -218,7 +218,9 @@ def seize(rules: Rules, pair: Pair) -> Seizure:
     first = _exchange(rules, pair, most)
     kept_debt, kept = pair.debt - first.repay, pair.collateral - first.taken
     dust = (kept_debt > 0) & (kept > 0)
-    dust &= (kept_debt * pair.debt_price // pair.debt_unit < LEAST_LEFTOVER) | (
+    left = kept_debt * pair.debt_price
+    left = -(-left // pair.debt_unit) if rules.floor_ceil else left // pair.debt_unit
+    dust &= (left < LEAST_LEFTOVER) | (
         kept * pair.collateral_price // pair.collateral_unit < LEAST_LEFTOVER
     )
     if not dust.any():

@@ -1,4 +1,4 @@
-"""Measured numbers, as ratios side by side in one run: `python scripts/bench [scan|core|bands|all]`.
+"""Measured numbers, as ratios side by side in one run: `python scripts/bench`.
 
 report.py    figures, their budgets, tables, docs/numbers.md
 books.py     synthetic positions, as columns

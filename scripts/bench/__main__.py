@@ -1,4 +1,4 @@
-"""`python scripts/bench [scan|core|bands|all] [--write]`: measure, print, fail on a missed budget."""
+"""`python scripts/bench [core|scan|bands|all] [--write]`: measure; a missed budget is exit 1."""
 
 import argparse
 import importlib

@@ -10,9 +10,7 @@ import numpy.typing as npt
 
 from scanner.core.legs import Legs
 from scanner.core.states import States
-from scanner.protocols._aave_book import CONFIG, EMODE, FIRST, KINDS
-from scanner.protocols._aave_book import COLLATERAL as COLLATERAL_KIND
-from scanner.protocols._aave_book import DEBT as DEBT_KIND
+from scanner.protocols._aave_book import COLLATERAL, CONFIG, DEBT, EMODE, FIRST, KINDS
 from scanner.protocols._aave_market import AaveMarket, EModes, Reserves
 from scanner.protocols._aave_rules import BASE_UNIT, RAY, rules_of
 from scanner.protocols._drivers import Following
@@ -159,7 +157,7 @@ def states_of(drawn: Draw, seed: int = 1) -> States:
     unit = np.array([10.0**asset.decimals for asset in ASSETS])
     price = np.array([asset.price for asset in ASSETS])
     scaled = np.maximum(drawn.usd / price[drawn.token] * unit[drawn.token] / 1.03, 1.0)
-    kind = np.where(drawn.debt, DEBT_KIND, COLLATERAL_KIND)
+    kind = np.where(drawn.debt, DEBT, COLLATERAL)
     head = np.arange(drawn.positions)
     owner = np.concatenate([head, head, drawn.position])
     slot = np.concatenate(

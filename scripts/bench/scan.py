@@ -7,11 +7,11 @@ answer read whole and thrown away. Both take turns in one process, imports done.
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest import mock
 
 import aiohttp
 from localchain import FLAVOURS, LocalChain
@@ -76,14 +76,11 @@ class Desk:
             deployments=self.folder / "deployments.toml",
             store=self.folder / store,
         )
-        plain: Callable[..., Any] = scan.connect
-        scan.connect = partial(connect, record=lambda body, _: self.bodies.append(body))
-        try:
+        recording = partial(connect, record=lambda body, _: self.bodies.append(body))
+        with mock.patch.object(scan, "connect", recording):
             began = time.perf_counter()
             finished = scan.run(request)
             seconds = time.perf_counter() - began
-        finally:
-            scan.connect = plain
         if not finished.complete:
             raise RuntimeError(f"an incomplete scan: {finished.document['problems']}")
         return seconds, finished.stats

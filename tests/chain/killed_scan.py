@@ -59,4 +59,5 @@ def main() -> None:
     scan.run(scan.Request(None, (rpc,), (), Path(deployments), Path(store), patience=30))
 
 
-main()
+if __name__ == "__main__":
+    main()

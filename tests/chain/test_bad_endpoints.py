@@ -231,6 +231,31 @@ def test_an_event_lost_in_a_later_scan_is_healed_as_well(
         assert newcomer.address in noted(origin_chain, tmp_path)
 
 
+def test_a_lost_repayment_shows_as_well(
+    origin_chain: LocalChain, endpoint: Proxy, tmp_path: Path
+) -> None:
+    """More debt is then found than there is: the stored state is out of date, and read afresh."""
+    with origin_chain.undone():
+        assert bandscan(*scanning(origin_chain, tmp_path)).code == 0
+        who = origin_chain.account("plain")
+        who.repay("USDC", 100)
+
+        def drop(question: Question, answer: Answer) -> Answer:
+            if question["method"] == "eth_getLogs":
+                mine = [log for log in answer["result"] if who.address[2:] in str(log["topics"])]
+                answer["result"] = [log for log in answer["result"] if log not in mine]
+            return answer
+
+        endpoint.after = drop
+        outcome = bandscan(*scanning(origin_chain, tmp_path, url=endpoint.url))
+        assert outcome.code == 3, outcome
+        rows = {row["symbol"]: row for row in document_of(tmp_path)["certificate"]}
+        assert int(rows["USDC"]["debt_found"]) > int(rows["USDC"]["debt_total"])
+        (tmp_path / "fresh").mkdir()
+        assert bandscan(*scanning(origin_chain, tmp_path / "fresh")).code == 0
+        completes(origin_chain, tmp_path, (tmp_path / "fresh" / "scan.json").read_bytes())
+
+
 @pytest.mark.parametrize("begins", ["at the market", "at the accounts"])
 def test_an_endpoint_that_answers_for_another_block_is_refused(
     origin_chain: LocalChain, endpoint: Proxy, tmp_path: Path, begins: str
@@ -310,7 +335,8 @@ def test_a_key_in_the_url_is_nowhere_to_be_found(
         (200, _refusal(KEY.upper())),
         (200, f'{{"jsonrpc": "2.0", "id": 1, "result": "{url}"}}'),
     ):
-        endpoint.before = lambda question, number, told=(status, body.encode()): told
+        reply = (status, body.encode())
+        endpoint.before = lambda question, number, reply=reply: reply
         outcomes.append(bandscan(*arguments, *quick, BANDSCAN_DEBUG="1"))
         assert outcomes[-1].code == 4, outcomes[-1]
     environment = {"BANDSCAN_RPC": url, "BANDSCAN_STORE": str(tmp_path / "store")}

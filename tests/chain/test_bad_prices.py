@@ -91,6 +91,10 @@ def test_without_a_price_only_that_assets_positions_are_unknown(
     if how == "reverts":  # the pool itself cannot say how healthy they are
         with pytest.raises(Reverted):
             chain.account_data(min(users_of(chain, symbol)))
+    shown = bandscan("bands", "BTC", "--store", tmp_path / "store")
+    assert shown.code == 0  # the complete scan of before stays the one that is read
+    newer = "a later but incomplete scan of the same block"  # breaking by code mines no block
+    assert (newer if how == "reverts" else "a newer but incomplete scan, of block") in shown.err
 
     chain.rpc("anvil_setCode", chain.tokens[symbol].feed, code)
     chain.set_price(symbol, price)

@@ -53,7 +53,7 @@ def test_healthy_at_the_price_and_liquidatable_one_unit_beyond(scene: Scene, dri
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_no_price_means_no_liquidation_anywhere(scene: Scene, driver: str) -> None:
-    """An account that a driver touches without a price is healthy from a thousandth to 1,000 times."""
+    """Who is touched by a driver and has no price is healthy from 0.001 to 1,000 times."""
     rows = table(scene.finished, driver)
     calm = rows[(rows["side"] == "none") & ~rows["already_liquidatable"]]
     present = scene.chain.call(
@@ -176,7 +176,7 @@ def test_the_crossing_met_first(toothed: tuple[LocalChain, list[str], Finished])
 
 
 def test_every_account_is_healthy_all_the_way_to_its_price(scene: Scene) -> None:
-    """Accounts of several legs, under each driver: no grid point or tooth before p* is below one."""
+    """Under each driver: no grid point and no tooth before p* is below one, for a sample."""
     checked = 0
     for driver, feed in DRIVERS.items():
         rows = priced(scene.finished, driver)

@@ -1,7 +1,6 @@
 """Who is found, what they owe, and how healthy they are: the scan against the real contracts."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd

@@ -29,8 +29,7 @@ def flagged(chain: LocalChain, people: set[str], symbol: str) -> set[str]:
     return {
         who
         for who in people
-        if chain.call(chain.pool, "getUserConfiguration(address)(uint256)", who)
-        >> 2 * number & 3
+        if chain.call(chain.pool, "getUserConfiguration(address)(uint256)", who) >> 2 * number & 3
     }
 
 
@@ -87,7 +86,7 @@ def test_a_price_that_comes_back(movable_chain: LocalChain, tmp_path: Path) -> N
 
 
 def test_a_market_without_any_ether_price(movable_chain: LocalChain, tmp_path: Path) -> None:
-    """The root feed of most tokens is dead: a document all the same, and nobody without a reason."""
+    """The root feed of most tokens is dead: a document all the same, and all accounted for."""
     zero(movable_chain, "WETH")
     finished = scan(movable_chain, tmp_path / "store")
     everybody = debtors(movable_chain)

@@ -55,9 +55,7 @@ def test_the_whales_are_the_first_range(crowded: LocalChain, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])
-def test_clusters_at_other_prices_come_out(
-    crowded: LocalChain, tmp_path: Path, seed: int
-) -> None:
+def test_clusters_at_other_prices_come_out(crowded: LocalChain, tmp_path: Path, seed: int) -> None:
     """Six whales placed at random within five percent, anywhere between 1,300 and 2,000 dollars."""
     rng = random.Random(seed)
     middle = rng.uniform(1_300, 2_000)
@@ -80,7 +78,9 @@ def test_the_crowd_alone_is_no_such_range(crowded: LocalChain, tmp_path: Path) -
     inside = [
         band
         for band in finished.document["bands"]
-        if band["driver"] == "ETH" and band["side"] == "long"
-        and band["high_usd"] > 1781.09 and band["low_usd"] < 1862.02
+        if band["driver"] == "ETH"
+        and band["side"] == "long"
+        and band["high_usd"] > 1781.09
+        and band["low_usd"] < 1862.02
     ]
     assert all(band["collateral_at_risk_usd"] < ETHER * 1781.09 / 2 for band in inside)

@@ -1,4 +1,4 @@
-"""Scans that build on earlier ones: what they read again, and that they say what a fresh one says."""
+"""Scans that build on earlier ones: what they read again; they say what a fresh one says."""
 
 import signal
 import subprocess
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[set[str]]]:
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     """The accounts that each scan asks the chain for, one set per scan that asks for any."""
     asked: list[set[str]] = []
     real = aave_v3.read
@@ -28,7 +28,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[set[str]]]:
         return real(chain, market, accounts)
 
     monkeypatch.setattr(aave_v3, "read", noted)
-    yield asked
+    return asked
 
 
 def hexes(accounts: Any) -> set[str]:
@@ -221,7 +221,7 @@ def test_a_killed_scan_goes_on(
 
 @pytest.mark.parametrize("mined", [0, 40])
 def test_a_reorganised_chain(movable_chain: LocalChain, tmp_path: Path, mined: int) -> None:
-    """Scanned, taken back and gone another way, shorter or longer: as if scanned for the first time."""
+    """Taken back and gone another way, shorter or longer: as if scanned for the first time."""
     store = tmp_path / "store"
     scan(movable_chain, store)
     fork = movable_chain.snapshot()
@@ -277,7 +277,9 @@ def test_an_older_block_after_a_newer_one(movable_chain: LocalChain, tmp_path: P
     assert scan(movable_chain, store).document_bytes == newer.document_bytes
 
 
-def test_the_snapshot_holds_the_tables_of_the_scan(flavour_chain: LocalChain, tmp_path: Path) -> None:
+def test_the_snapshot_holds_the_tables_of_the_scan(
+    flavour_chain: LocalChain, tmp_path: Path
+) -> None:
     """The positions in the file are those of the run, column by column."""
     import pandas as pd
 

@@ -25,10 +25,11 @@ class Size:
     present: tuple[int, int]
     price: tuple[int, int]
     value: tuple[int, int]
+    ratios: tuple[tuple[int, int], ...] = RATIOS
 
 
 DUST = Size((30, 900), (1, 2_000), (1, 10**6))  # each unit of each sum matters
-COARSE = Size((30, 900), (10, 2_000), (10**9, 10**13))  # each unit of the feed matters
+COARSE = Size((30, 900), (10, 2_000), (10**9, 10**13), ((1, 1),))  # each unit of the feed
 USUAL = Size((10**8, 10**13), (10**6, 10**13), (10**8, 10**15))
 HUGE = Size((10**9, 10**12), (10**6, 10**13), (10**16, 9 * 10**17))  # up to nine billion dollars
 THRESHOLDS = (0, 6_800, 7_500, 7_800, 8_000, 8_000, 8_300, 9_700)
@@ -46,7 +47,7 @@ def random_pool(rng: random.Random, revision: int, size: Size) -> tuple[Pool, in
     numbers = rng.sample(range(40), rng.randint(2, 7))
     assets = {}
     for place, number in enumerate(numbers):
-        follows = rng.choice(RATIOS) if place == 0 or rng.random() < 0.4 else None
+        follows = rng.choice(size.ratios) if place == 0 or rng.random() < 0.4 else None
         price = uniform(rng, size.price)
         if follows:
             price = present * follows[0] // follows[1]
@@ -82,7 +83,9 @@ def random_account(rng: random.Random, pool: Pool, size: Size) -> Account:
     for number in rng.sample(numbers, rng.randint(0 if rng.random() < 0.05 else 1, len(numbers))):
         who.collateral[number] = scaled(pool.assets[number], value * rng.random(), income=True)
     weighted = sum(
-        amount * pool.assets[n].price // 10 ** pool.assets[n].decimals
+        amount
+        * pool.assets[n].price
+        // 10 ** pool.assets[n].decimals
         * (max(pool.assets[n].threshold, 1))
         for n, amount in balances(pool, who)[0].items()
     )
@@ -181,7 +184,9 @@ def states_of(people: list[Account], stable: set[int]) -> States:
         counts.append(len(rows))
     words = b"".join(value.to_bytes(32, "big") for value in values)
     return States(
-        np.array([list(k.to_bytes(20, "big")) for k in range(len(people))], np.uint8).reshape(-1, 20),
+        np.array([list(k.to_bytes(20, "big")) for k in range(len(people))], np.uint8).reshape(
+            -1, 20
+        ),
         np.array(counts, np.int64),
         np.array(slots, np.int64),
         np.frombuffer(words, np.uint8).reshape(-1, 32),

@@ -1,7 +1,8 @@
 """Aave v3 in plain Python integers, one account at a time: the referee of the fast code.
 
-Written from the Solidity sources (GenericLogic, WadRayMath, PercentageMath, MathUtils, StableDebtToken
-of @aave/core-v3 1.19.3 and aave-v3-origin), not from the scanner; it shares nothing with it.
+Written from the Solidity sources (GenericLogic, WadRayMath, PercentageMath, MathUtils and
+StableDebtToken of @aave/core-v3 1.19.3 and aave-v3-origin), not from the scanner, of which it
+shares nothing.
 """
 
 from collections.abc import Mapping
