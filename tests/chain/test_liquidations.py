@@ -306,7 +306,7 @@ def test_the_smallest_debts_can_be_called(movable_chain: LocalChain, tmp_path: P
 
 
 def test_what_is_paused_cannot_be_called(movable_chain: LocalChain, tmp_path: Path) -> None:
-    """With ether paused its pairs are refused: bitcoin beside it goes instead, `plain` loses none."""
+    """With ether paused its pairs are refused: bitcoin goes instead, `plain` cannot be called."""
     chain = movable_chain
     both = account(chain, "both", {"WETH": 5, "WBTC": 0.05}, {"USDC": 8_000})
     free = told(chain, tmp_path, both)
