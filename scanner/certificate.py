@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scanner.core.positions import Exposure, Holdings
+from scanner.core.positions import Holdings
 from scanner.errors import Problem
 from scanner.protocols import Identity, Parity, Survey, UnknownRow
 
@@ -130,9 +130,7 @@ def _judge_unknown(scanned: Sequence[tuple[str, str, Survey, Parity]], proof: Ce
         proof.complete = False
 
 
-def tokens(
-    holdings: Sequence[Holdings], shocks: Sequence[tuple[str, Sequence[Exposure | None]]]
-) -> list[dict[str, Any]]:
+def tokens(holdings: Sequence[Holdings]) -> list[dict[str, Any]]:
     """Every token of every market, what it follows and who says so, by address."""
     rows: dict[str, dict[str, Any]] = {}
     for one in holdings:

@@ -4,6 +4,7 @@
     ├── UsageError           bad input; nothing stored is touched (exit 2)
     ├── StoreError           the store is newer, damaged or busy (exit 2), or not writable (exit 3)
     ├── ReadError            reading stopped half way; what was found is kept (exit 3)
+    │   └── StateGone        no endpoint has the state of the pinned block any more
     └── EndpointError        no endpoint usable before anything was read (exit 4)
 
 A thing that was skipped while the rest went on is no exception but a `Problem`:
@@ -56,6 +57,10 @@ class ReadError(BandscanError):
     """The chain stopped answering half way; everything found so far is kept."""
 
     exit_code = 3
+
+
+class StateGone(ReadError):
+    """No endpoint keeps the state of the pinned block any more: it has grown too old."""
 
 
 class EndpointError(BandscanError):

@@ -26,7 +26,7 @@ from scanner.chain.transport import (
     open_session,
 )
 from scanner.chain.values import Untrue, quantity
-from scanner.errors import BandscanError, EndpointError, ReadError
+from scanner.errors import BandscanError, EndpointError, ReadError, StateGone
 
 T = TypeVar("T")
 
@@ -231,7 +231,8 @@ class Client:
         while True:
             able = self._able(method, need)
             if not able:
-                self._stop(f"no endpoint can answer {need or method}", "")
+                gone = StateGone if need.startswith("state") else None
+                self._stop(f"no endpoint can answer {need or method}", "", gone)
             if avoid.issuperset(able):
                 avoid.clear()
             now = self._clock()
@@ -305,12 +306,12 @@ class Client:
             self._stop(f"no endpoint wants to be asked within {left:.0f} s", "")
         await self._sleep(min(wait, left))
 
-    def _stop(self, what: str, reason: str) -> NoReturn:
+    def _stop(self, what: str, reason: str, kind: type[ReadError] | None = None) -> NoReturn:
         """End with everything that is known about each endpoint."""
         where = {e.name: e.refuses() or _reasons(e) for e in self.endpoints}
         if reason:
             where["reason"] = reason
-        cls: type[BandscanError] = ReadError if self.reading else EndpointError
+        cls: type[BandscanError] = (kind or ReadError) if self.reading else EndpointError
         if self.chain_id is not None:
             where = {"chain": str(self.chain_id), **where}
         gone = any("state" in need or "logs" in need for e in self.endpoints for need in e.without)

@@ -17,7 +17,7 @@ import aiohttp
 from localchain import FLAVOURS, LocalChain
 
 from bench.report import Figure
-from scanner import scan
+from scanner import opening, scan
 from scanner.chain.connect import connect
 
 BORROWERS, TOUCHED = 5_000, 25
@@ -77,7 +77,7 @@ class Desk:
             store=self.folder / store,
         )
         recording = partial(connect, record=lambda body, _: self.bodies.append(body))
-        with mock.patch.object(scan, "connect", recording):
+        with mock.patch.object(opening, "connect", recording):
             began = time.perf_counter()
             finished = scan.run(request)
             seconds = time.perf_counter() - began

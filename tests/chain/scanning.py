@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from localchain import LocalChain
 
+from scanner import opening
 from scanner import scan as scanning
 from scanner.chain.connect import connect
 from scanner.deployments import markets
@@ -118,7 +119,7 @@ def open_market(chain: LocalChain, store: Path) -> Opened:
     ):
         pinned = node.pin("latest", 0)
         market = aave_v3.open_market(pinned, row)
-        states, failed = mirror(ledger, node, pinned, aave_v3, market, row, SILENT)
+        states, failed = mirror(ledger, node, pinned, opening.Opened(row, aave_v3, market), SILENT)
         return Opened(aave_v3.survey(pinned, market, states, failed))
 
 

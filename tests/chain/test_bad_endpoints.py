@@ -418,3 +418,42 @@ def test_two_scans_at_once_share_no_store(
     assert_clear(second, 2, "Another scan is writing to this store", "wait until it ends")
     assert ended(first).code == 0
     assert (tmp_path / "scan.json").read_bytes() == clean
+
+
+def test_a_scan_outlives_the_state_of_its_block(
+    origin_chain: LocalChain, endpoint: Proxy, tmp_path: Path
+):
+    """The endpoint forgets the pinned block half way: the scan goes on at a newer one.
+
+    What it found at last is what a scan from scratch finds at the newer block.
+    """
+    pins: list[str] = []
+    reads = 0
+
+    def forget(question: Question, number: int) -> Question | Reply:
+        nonlocal reads
+        if question["method"] != "eth_call":
+            return question
+        block = question["params"][1]
+        if block not in pins:
+            pins.append(block)
+        reads += 1
+        if len(pins) > 1 or reads <= 9:
+            return question
+        if reads == 10:
+            origin_chain.mine(3)
+        error = {"code": -32000, "message": f"state at block {block} is pruned"}
+        return 200, json.dumps({"jsonrpc": "2.0", "id": question["id"], "error": error}).encode()
+
+    moved, clean = tmp_path / "moved", tmp_path / "clean"
+    moved.mkdir()
+    clean.mkdir()
+    with origin_chain.undone():
+        endpoint.before = forget
+        outcome = bandscan(*scanning(origin_chain, moved, url=endpoint.url))
+        assert bandscan(*scanning(origin_chain, clean)).code == 0
+
+    assert outcome.code == 0, outcome.err
+    assert len(pins) == 2
+    assert "going on at block" in outcome.err
+    assert (moved / "scan.json").read_bytes() == (clean / "scan.json").read_bytes()

@@ -1,0 +1,136 @@
+"""From surveyed markets to the document and the two tables: what a scan has found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scanner import certificate
+from scanner.chain.pinned import Block
+from scanner.core import rows, summary
+from scanner.core.positions import Exposure
+from scanner.core.ticks import TICK_RATIO
+from scanner.deployments import Market
+from scanner.errors import Problem
+from scanner.opening import parsed
+from scanner.protocols import Parity, Survey
+
+SCHEMA = "bandscan/1"
+FEEDS_APART = 0.005  # a market whose feed differs more than this from spot is named
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """One market, read, translated and checked against its referee."""
+
+    row: Market
+    survey: Survey
+    parity: Parity
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The document (design section 7) and the columns of positions and legs."""
+
+    document: dict[str, Any]
+    positions: dict[str, Any]
+    legs: dict[str, Any]
+
+
+def findings(
+    chain_id: int, block: Block, asked: Sequence[str], surveyed: Sequence[Surveyed]
+) -> Findings:
+    """Prices, bands, ticks and certificate of all markets at one block.
+
+    `asked` are the shocks of the request; every driver found where none is asked for.
+    """
+    surveys = [one.survey for one in surveyed]
+    holdings = [survey.holdings for survey in surveys]
+    problems = [problem for survey in surveys for problem in survey.problems]
+    shocks: list[tuple[str, list[Exposure | None]]] = []
+    lists: dict[str, list[Any]] = {"drivers": [], "bands": [], "ticks": []}
+    feeds: list[dict[str, Any]] = [{} for _ in surveyed]
+    wanted = _shocks(asked, surveys)
+    for kind, name in wanted:
+        exposures = [survey.expose(kind, name) for survey in surveys]
+        shocks.append((name, exposures))
+        entries = [(h, e) for h, e in zip(holdings, exposures, strict=True) if e is not None]
+        if not entries:
+            continue  # nobody can be priced under it: who and why is in `unknown`
+        ratio = kind == "market"
+        driver = summary.driver(name, entries, ratio=ratio)
+        spot = driver["spot_usd"] or 1.0
+        lists["drivers"].append(driver)
+        lists["bands"] += summary.bands(name, entries, spot, ratio=ratio)
+        lists["ticks"] += summary.ticks(name, entries, ratio=ratio)
+        if not ratio:
+            problems += _feeds(name, spot, surveyed, exposures, feeds)
+    proof = certificate.of([(s.row.protocol, s.row.name, s.survey, s.parity) for s in surveyed])
+    problems += proof.problems
+    document = {
+        "schema": SCHEMA,
+        "chain_id": chain_id,
+        "block": {
+            "number": block.number,
+            "hash": "0x" + block.hash.hex(),
+            "timestamp": block.timestamp,
+        },
+        "complete": proof.complete and not any(p.fatal for p in problems),
+        "shocks": [f"{kind}:{name}" if kind != "market" else kind for kind, name in wanted],
+        "tick_ratio": TICK_RATIO,
+        "certificate": proof.identities,
+        "parity": proof.parity,
+        "markets": [
+            {**market, "driver_feeds": feed}
+            for market, feed in zip(proof.markets, feeds, strict=True)
+        ],
+        "drivers": lists["drivers"],
+        "tokens": certificate.tokens(holdings),
+        "bands": lists["bands"],
+        "ticks": lists["ticks"],
+        "already_liquidatable": summary.already_liquidatable(holdings),
+        "unknown": proof.unknown,
+        "problems": [_problem(p) for p in problems],
+    }
+    positions = rows.position_columns(holdings, shocks)
+    return Findings(document, positions, rows.leg_columns(holdings))
+
+
+def _shocks(asked: Sequence[str], surveys: Sequence[Survey]) -> list[tuple[str, str]]:
+    """(kind, name) in a fixed order."""
+    if asked:
+        return sorted({parsed(shock) for shock in asked})
+    return sorted({("driver", name) for survey in surveys for name in survey.drivers})
+
+
+def _feeds(
+    name: str,
+    spot: float,
+    surveyed: Sequence[Surveyed],
+    exposures: Sequence[Exposure | None],
+    feeds: Sequence[dict[str, Any]],
+) -> list[Problem]:
+    """Note each market's own root feed; name the markets whose feed is far from spot."""
+    apart = []
+    for one, exposure, feed in zip(surveyed, exposures, feeds, strict=True):
+        if exposure is None:
+            continue
+        shock = exposure.shock
+        feed[name] = {
+            "feed": "0x" + shock.feed.hex(),
+            "description": shock.description,
+            "price_usd": shock.spot,
+        }
+        if abs(shock.spot / spot - 1) > FEEDS_APART:
+            text = f"{name} is at {shock.spot} in this market, {spot} in the largest"
+            apart.append(Problem("feeds_differ", text, one.row.protocol, one.row.name))
+    return apart
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "kind": problem.kind,
+        "protocol": problem.protocol,
+        "market": problem.market,
+        "message": problem.message,
+        "fatal": problem.fatal,
+    }

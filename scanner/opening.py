@@ -1,0 +1,129 @@
+"""What a request means: chain, endpoints, markets, shocks; all refusals come before any storing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scanner.chain.connect import Node, connect
+from scanner.chain.pinned import Chain
+from scanner.deployments import ChainInfo, Market, chain_info, markets
+from scanner.errors import UsageError
+from scanner.protocols import Adapter, adapters
+from scanner.watching import Watch
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to scan; see `bandscan scan --help`."""
+
+    chain: str | int | None
+    rpc: tuple[str, ...]
+    protocols: tuple[str, ...]
+    deployments: Path | None
+    store: Path
+    block: int | str = "latest"
+    shocks: tuple[str, ...] = ()
+    verify: int | None = 100
+    patience: float = 600.0
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A market at the pinned block, with the adapter that understands it."""
+
+    row: Market
+    adapter: Adapter
+    market: Any
+
+    @property
+    def key(self) -> bytes:
+        """Its contracts: others under the same name are another market."""
+        return b"".join(self.row.addresses[field] for field in self.adapter.ADDRESSES)
+
+
+def connected(request: Request) -> tuple[Node, ChainInfo]:
+    """A node behind the request's endpoints, or behind the chain's public ones.
+
+    Raises
+    ------
+    UsageError, EndpointError
+    """
+    if request.chain is None and not request.rpc:
+        raise UsageError(
+            "neither a chain nor an endpoint was given",
+            fix="give --chain NAME, or --rpc URL, or both",
+        )
+    info = None if request.chain is None else chain_info(request.chain)
+    urls = request.rpc or (info.endpoints if info else ())
+    if not urls and info:
+        raise UsageError(f"no public endpoint is known for {info.name}", fix="give one with --rpc")
+    node = connect(info.chain_id if info else None, urls, patience=request.patience)
+    return node, info or chain_info(node.chain_id)
+
+
+def opened(
+    node: Node, info: ChainInfo, request: Request, watch: Watch
+) -> tuple[Chain, list[Opened]]:
+    """The chain pinned to the request's block, and its markets there.
+
+    Raises
+    ------
+    UsageError
+        No market, a block in the future, a contract that is none, a shock that nothing follows.
+    """
+    listed = _listed(request, info)
+    chain = node.pin(request.block, info.lag)
+    known = adapters()
+    found = [
+        Opened(row, known[row.protocol], known[row.protocol].open_market(chain, row))
+        for row in _begun(listed, chain.block.number, watch)
+    ]
+    for kind, name in map(parsed, request.shocks):
+        if not any(one.adapter.follows(one.market, kind, name) for one in found):
+            raise UsageError(
+                f"nothing in the scanned markets follows {kind}:{name}",
+                fix="check the driver's or token's name; without --shock every driver is scanned",
+            )
+    return chain, found
+
+
+def parsed(shock: str) -> tuple[str, str]:
+    """(kind, name) of a shock.
+
+    >>> parsed("driver:ETH"), parsed("market")
+    (('driver', 'ETH'), ('market', 'market'))
+    """
+    kind, _, name = shock.partition(":")
+    return kind, name or kind
+
+
+def _listed(request: Request, info: ChainInfo) -> list[Market]:
+    needs = {name: adapter.ADDRESSES for name, adapter in adapters().items()}
+    found = markets(info.chain_id, request.protocols or None, request.deployments, needs)
+    if not found:
+        raise UsageError(
+            f"no market is known on {info.name}"
+            + (f" for {', '.join(request.protocols)}" if request.protocols else ""),
+            fix="name markets in a deployments file: --deployments FILE",
+        )
+    return sorted(found, key=lambda row: (row.protocol, row.name))
+
+
+def _begun(listed: Sequence[Market], block: int, watch: Watch) -> list[Market]:
+    """The markets that exist at the block; a shipped one that began later is named and left out.
+
+    Raises UsageError where none is left, and for one of the user's own file: its `first_block` may
+    be wrong, and a market that is left out by mistake would look like one without risk.
+    """
+    late = [row for row in listed if (row.first_block or 0) > block]
+    own = [row for row in late if row.source == "file"]
+    for row in own or (late if len(late) == len(listed) else []):
+        raise UsageError(
+            f"the market {row.name} begins at block {row.first_block},"
+            f" after the scanned block {block}",
+            fix="scan a later block" + (", or correct first_block in the file" if own else ""),
+        )
+    for row in late:
+        watch.say(f"{row.name}: left out, it begins after block {block}")
+    return [row for row in listed if row not in late]
