@@ -23,7 +23,8 @@ from scanner.deployments import Market
 
 from . import LogFilter
 from ._aave_book import COLLATERAL, CONFIG, DEBT, EMODE, FIRST, KINDS, PRINCIPAL, RATE, UPDATED
-from ._aave_market import AaveMarket, read_market
+from ._aave_market import AaveMarket
+from ._aave_reading import read_market
 from ._aave_survey import AaveSurvey, survey_of
 
 NAME = "aave_v3"

@@ -1,0 +1,263 @@
+"""Reading an Aave v3 pool at the pinned block: reserves, e-modes, indices, prices, totals.
+
+Layout of the configuration word: DataTypes.ReserveConfigurationMap (aave-v3-origin,
+src/contracts/protocol/libraries/types/DataTypes.sol). Everything governance can change is read
+afresh in every scan: it moves the health of everybody and touches no account.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scanner.chain import abi
+from scanner.chain.pinned import Call, Chain, Failed
+from scanner.deployments import driver_tables
+from scanner.errors import Problem, ReadError, UsageError
+
+from ._aave_market import AaveMarket, EModes, Reserves
+from ._aave_rules import BASE_UNIT, Rules, rules_of
+from ._drivers import followings
+from ._feeds import trace
+from ._text import clean_symbol
+
+I64 = npt.NDArray[np.int64]
+
+_POOL = abi.load("aave_v3_pool")
+_TOKEN = abi.load("aave_v3_token")
+_ORACLE = abi.load("aave_v3_oracle")
+_PROVIDER = abi.load("aave_v3_addresses_provider")
+_ERC20 = abi.load("erc20")
+
+_NO_ADDRESS = bytes(20)
+
+
+def read_market(
+    chain: Chain,
+    protocol: str,
+    name: str,
+    pool: bytes,
+    declared: Mapping[bytes, str | None],
+) -> AaveMarket:
+    """The pool's configuration, indices, prices and totals at the pinned block.
+
+    `declared` are the deployments file's drivers by token address.
+
+    Raises
+    ------
+    UsageError
+        The address has no code or does not answer like an Aave v3 pool.
+    """
+    where = {"market": f"{protocol}/{name}", "pool": "0x" + pool.hex()}
+    if not chain.code_at(pool):
+        raise UsageError(
+            "there is no contract at the pool's address",
+            **where,
+            fix="check the address and the chain in the deployments file",
+        )
+    revision, provider, listed = chain.read(
+        [
+            Call(pool, _POOL, "POOL_REVISION"),
+            Call(pool, _POOL, "ADDRESSES_PROVIDER"),
+            Call(pool, _POOL, "getReservesList"),
+        ]
+    )
+    if isinstance(revision, Failed) or isinstance(provider, Failed) or isinstance(listed, Failed):
+        raise UsageError(
+            "the contract does not answer like an Aave v3 pool",
+            **where,
+            fix="give the address of the Pool proxy",
+        )
+    rules = rules_of(int(revision))
+    [oracle] = chain.read([Call(_raw(provider), _PROVIDER, "getPriceOracle")])
+    if isinstance(oracle, Failed):
+        raise UsageError("the pool's address provider names no price oracle", **where)
+    problems: list[Problem] = []
+    reserves = _read_reserves(chain, protocol, name, pool, _raw(oracle), rules, listed, problems)
+    none = np.zeros(0, np.int64)
+    no_emodes = EModes(none, none, none, np.zeros((0, len(reserves)), np.bool_))
+    return AaveMarket(
+        protocol=protocol,
+        name=name,
+        chain_id=chain.chain_id,
+        pool=pool,
+        revision=int(revision),
+        rules=rules,
+        oracle=_raw(oracle),
+        timestamp=chain.block.timestamp,
+        reserves=reserves,
+        emodes=no_emodes,
+        following=tuple(
+            followings(
+                chain.chain_id,
+                reserves.address,
+                reserves.symbol,
+                reserves.source,
+                reserves.price,
+                BASE_UNIT,
+                trace(chain, reserves.source),
+                declared,
+                driver_tables(),
+            )
+        ),
+        problems=tuple(problems),
+    )
+
+
+def with_emodes(chain: Chain, market: AaveMarket, used: Iterable[int]) -> AaveMarket:
+    """The market with the e-modes that accounts use (their numbers are not dense)."""
+    numbers = sorted({int(n) for n in used} - {0})
+    size = len(market.reserves)
+    threshold, bonus = np.zeros(len(numbers), np.int64), np.zeros(len(numbers), np.int64)
+    collateral = np.zeros((len(numbers), size), np.bool_)
+    if market.rules.category_emode:
+        rows = _answers(
+            chain, [Call(market.pool, _POOL, "getEModeCategoryData", (n,)) for n in numbers]
+        )
+        for place, (number, row) in enumerate(zip(numbers, rows, strict=True)):
+            threshold[place], bonus[place] = row[1], row[2]
+            if int(row[3], 16) if isinstance(row[3], str) else any(row[3]):
+                raise ReadError(
+                    f"e-mode {number} replaces prices by a source of its own; no known pool does",
+                    market=f"{market.protocol}/{market.name}",
+                )
+            collateral[place] = market.reserves.category == number
+    else:
+        configs = _answers(
+            chain,
+            [Call(market.pool, _POOL, "getEModeCategoryCollateralConfig", (n,)) for n in numbers],
+        )
+        bitmaps = _answers(
+            chain,
+            [Call(market.pool, _POOL, "getEModeCategoryCollateralBitmap", (n,)) for n in numbers],
+        )
+        for place, (config, bitmap) in enumerate(zip(configs, bitmaps, strict=True)):
+            threshold[place], bonus[place] = config[1], config[2]
+            collateral[place] = [bitmap >> int(i) & 1 == 1 for i in market.reserves.number]
+    emodes = EModes(np.array(numbers, np.int64), threshold, bonus, collateral)
+    return replace(market, emodes=emodes)
+
+
+def _read_reserves(
+    chain: Chain,
+    protocol: str,
+    name: str,
+    pool: bytes,
+    oracle: bytes,
+    rules: Rules,
+    listed: Iterable[str],
+    problems: list[Problem],
+) -> Reserves:
+    addresses = [_raw(a) for a in listed]
+    asked = ["getReserveData", "getReserveNormalizedIncome", "getReserveNormalizedVariableDebt"]
+    if rules.grace:
+        asked.append("getLiquidationGracePeriod")
+    answers = _answers(chain, [Call(pool, _POOL, fn, (a,)) for fn in asked for a in addresses])
+    size = len(addresses)
+    columns = {fn: answers[k * size : (k + 1) * size] for k, fn in enumerate(asked)}
+    data = columns["getReserveData"]
+    config = [row[0][0] if isinstance(row[0], tuple) else row[0] for row in data]
+    grace = columns.get("getLiquidationGracePeriod", [0] * len(data))
+
+    answers = chain.read(
+        [
+            call
+            for address in addresses
+            for call in (
+                Call(oracle, _ORACLE, "getAssetPrice", (address,)),
+                Call(oracle, _ORACLE, "getSourceOfAsset", (address,)),
+                Call(address, _ERC20, "symbol"),
+            )
+        ]
+        + [
+            Call(oracle, _ORACLE, "BASE_CURRENCY_UNIT"),
+            Call(oracle, _ORACLE, "BASE_CURRENCY"),
+        ]
+    )
+    *answers, base_unit, base_currency = answers
+    if base_unit != BASE_UNIT or isinstance(base_currency, Failed) or any(_raw(base_currency)):
+        raise UsageError(
+            "the market's oracle does not quote in US dollars with 8 decimals",
+            market=f"{protocol}/{name}",
+            fix="this scanner reads dollar-quoted Aave v3 markets",
+        )
+    price, source, symbol = answers[0::3], answers[1::3], answers[2::3]
+    symbols = [clean_symbol(s, a) for s, a in zip(symbol, addresses, strict=True)]
+    prices = np.zeros(len(addresses), np.int64)
+    for place, value in enumerate(price):
+        if isinstance(value, Failed) or not 0 < value < 2**53:
+            why = "reverts" if isinstance(value, Failed) else f"answers {value}"
+            problems.append(
+                Problem(
+                    kind="oracle_reverted" if isinstance(value, Failed) else "oracle_zero",
+                    message=f"the oracle {why} for {symbols[place]} (0x{addresses[place].hex()})",
+                    protocol=protocol,
+                    market=name,
+                )
+            )
+        else:
+            prices[place] = value
+
+    stable = [_raw(row[9]) if rules.stable_debt else _NO_ADDRESS for row in data]
+    debt_token = [_raw(row[10]) for row in data]
+    has_stable = [place for place, token in enumerate(stable) if any(token)]
+    totals = _answers(
+        chain,
+        [Call(t, _TOKEN, "scaledTotalSupply") for t in debt_token]
+        + [Call(stable[i], _TOKEN, "totalSupply") for i in has_stable],
+    )
+    stable_totals = [0] * size
+    for place, total in zip(has_stable, totals[size:], strict=True):
+        stable_totals[place] = total
+
+    def field(low: int, high: int) -> I64:
+        mask = (1 << (high - low + 1)) - 1
+        return np.array([word >> low & mask for word in config], np.int64)
+
+    decimals = field(48, 55)
+    if (decimals > 18).any():
+        raise UsageError(
+            f"a reserve has {int(decimals.max())} decimals; up to 18 are supported",
+            market=f"{protocol}/{name}",
+        )
+    active, paused = field(56, 56) == 1, field(60, 60) == 1
+    in_grace = np.array([g >= chain.block.timestamp for g in grace]) & rules.grace
+    return Reserves(
+        number=np.array([row[7] for row in data], np.int64),
+        address=addresses,
+        symbol=symbols,
+        source=[_NO_ADDRESS if isinstance(s, Failed) else _raw(s) for s in source],
+        unit=10**decimals,
+        price=prices,
+        threshold=field(16, 31),
+        bonus=field(32, 47),
+        fee=field(152, 167),
+        category=field(168, 175) if rules.category_emode else np.zeros(len(data), np.int64),
+        callable=active & ~paused & ~in_grace,
+        income=[int(v) for v in columns["getReserveNormalizedIncome"]],
+        debt_index=[int(v) for v in columns["getReserveNormalizedVariableDebt"]],
+        collateral_token=[_raw(row[8]) for row in data],
+        debt_token=debt_token,
+        stable_token=stable,
+        debt_total=[int(t) for t in totals[:size]],
+        stable_total=[int(t) for t in stable_totals],
+    )
+
+
+def _answers(chain: Chain, calls: list[Call]) -> list[Any]:
+    """Answers that a pool cannot fail to give; a failure is a fault of the endpoint or the pool."""
+    answers = chain.read(calls) if calls else []
+    for call, answer in zip(calls, answers, strict=True):
+        if isinstance(answer, Failed):
+            raise ReadError(
+                f"{call.function} failed: {answer.reason}",
+                contract="0x" + _raw(call.target).hex(),
+                fix="run again, with another endpoint; or is this no Aave v3 pool?",
+            )
+    return answers
+
+
+def _raw(address: str | bytes) -> bytes:
+    return bytes.fromhex(address[2:]) if isinstance(address, str) else bytes(address)
