@@ -1,7 +1,7 @@
 """What ./scripts/demo does: a local chain with the February whales, and a scan of it.
 
 Six accounts hold about 650,000 ETH against stablecoins, liquidated from $1,781.09 to $1,862.02,
-in a crowd of 520 that holds twice as much, at a spot of $2,350: positions in real Aave v3 contracts.
+in a crowd of 520 that holds twice as much, spot 2,350: positions in real Aave v3 contracts.
 """
 
 import fcntl
