@@ -102,7 +102,9 @@ def _survey(
     parity = survey.parity(chain, request.verify if survey.facts["known_revision"] else None)
     if not all(identity.holds for identity in survey.identities) or parity.mismatches:
         ledger.distrust(market_number(ledger, chain, one))
-        watch.say(f"{one.row.name}: the totals do not add up; the next run reads it afresh")
+        watch.say(
+            f"{one.row.name}: the totals do not add up; the next run reads this market afresh"
+        )
     return Surveyed(one.row, survey, parity)
 
 
