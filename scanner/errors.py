@@ -2,6 +2,7 @@
 
     BandscanError            printed by the CLI as it stands, never with a traceback
     ├── UsageError           bad input; nothing stored is touched (exit 2)
+    │   └── MarketError      a market that is not what its row says
     ├── StoreError           the store is newer, damaged or busy (exit 2), or not writable (exit 3)
     ├── ReadError            reading stopped half way; what was found is kept (exit 3)
     │   └── StateGone        no endpoint has the state of the pinned block any more
@@ -41,6 +42,14 @@ class UsageError(BandscanError):
     """An option, a file or a block that cannot be meant; nothing stored was touched."""
 
     exit_code = 2
+
+
+class MarketError(UsageError):
+    """A market that cannot be read as what its deployments row says it is.
+
+    In the user's own file that is bad input. A shipped market is left out and named, and the scan
+    is incomplete: the others must not fall with it.
+    """
 
 
 class StoreError(BandscanError):

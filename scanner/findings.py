@@ -37,15 +37,20 @@ class Findings:
 
 
 def findings(
-    chain_id: int, block: Block, asked: Sequence[str], surveyed: Sequence[Surveyed]
+    chain_id: int,
+    block: Block,
+    asked: Sequence[str],
+    surveyed: Sequence[Surveyed],
+    problems: Sequence[Problem],
 ) -> Findings:
     """Prices, bands, ticks and certificate of all markets at one block.
 
-    `asked` are the shocks of the request; every driver found where none is asked for.
+    `asked` are the shocks of the request; every driver found where none is asked for. `problems`
+    were met before any market was read.
     """
     surveys = [one.survey for one in surveyed]
     holdings = [survey.holdings for survey in surveys]
-    problems = [problem for survey in surveys for problem in survey.problems]
+    problems = [*problems, *(problem for survey in surveys for problem in survey.problems)]
     shocks: list[tuple[str, list[Exposure | None]]] = []
     lists: dict[str, list[Any]] = {"drivers": [], "bands": [], "ticks": []}
     feeds: list[dict[str, Any]] = [{} for _ in surveyed]

@@ -8,7 +8,7 @@ from typing import Any
 from scanner.chain.connect import Node, connect
 from scanner.chain.pinned import Chain
 from scanner.deployments import ChainInfo, Market, chain_info, markets
-from scanner.errors import UsageError
+from scanner.errors import MarketError, Problem, UsageError
 from scanner.protocols import Adapter, adapters
 from scanner.watching import Watch
 
@@ -62,9 +62,16 @@ def connected(request: Request) -> tuple[Node, ChainInfo]:
     return node, info or chain_info(node.chain_id)
 
 
-def opened(
-    node: Node, info: ChainInfo, request: Request, watch: Watch
-) -> tuple[Chain, list[Opened]]:
+@dataclass(frozen=True)
+class Opening:
+    """The pinned chain, its markets there, and what had to be left out."""
+
+    chain: Chain
+    markets: list[Opened]
+    problems: list[Problem]
+
+
+def opened(node: Node, info: ChainInfo, request: Request, watch: Watch) -> Opening:
     """The chain pinned to the request's block, and its markets there.
 
     Raises
@@ -74,18 +81,30 @@ def opened(
     """
     listed = _listed(request, info)
     chain = node.pin(request.block, info.lag)
-    known = adapters()
-    found = [
-        Opened(row, known[row.protocol], known[row.protocol].open_market(chain, row))
-        for row in _begun(listed, chain.block.number, watch)
-    ]
+    found: list[Opened] = []
+    problems: list[Problem] = []
+    for row in _begun(listed, chain.block.number, watch):
+        adapter = adapters()[row.protocol]
+        try:
+            found.append(Opened(row, adapter, adapter.open_market(chain, row)))
+        except MarketError as error:
+            if row.source == "file" or len(listed) == 1:
+                raise
+            problems.append(
+                Problem("market_unreadable", error.what, row.protocol, row.name, fatal=True)
+            )
+    if not found:
+        raise UsageError(
+            "none of the markets can be read",
+            **{problem.market or "": problem.message for problem in problems},
+        )
     for kind, name in map(parsed, request.shocks):
         if not any(one.adapter.follows(one.market, kind, name) for one in found):
             raise UsageError(
                 f"nothing in the scanned markets follows {kind}:{name}",
                 fix="check the driver's or token's name; without --shock every driver is scanned",
             )
-    return chain, found
+    return Opening(chain, found, problems)
 
 
 def parsed(shock: str) -> tuple[str, str]:

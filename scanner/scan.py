@@ -52,25 +52,29 @@ def run(request: Request, watch: Watch = SILENT) -> Finished:
     begun = time.monotonic()
     node, info = connected(request)
     with closing(node):
-        chain, markets = opened(node, info, request, watch)
+        here = opened(node, info, request, watch)
         with Ledger.open(request.store, write=True) as ledger:
             for pins in range(_PINS):
                 try:
-                    surveyed = [_survey(ledger, node, chain, m, request, watch) for m in markets]
+                    surveyed = [
+                        _survey(ledger, node, here.chain, one, request, watch)
+                        for one in here.markets
+                    ]
                     break
                 except StateGone:
-                    old = chain.block.number
+                    old = here.chain.block.number
                     if isinstance(request.block, int) or pins + 1 == _PINS:
                         raise
-                    chain, markets = opened(node, info, request, watch)
-                    if chain.block.number <= old:
+                    here = opened(node, info, request, watch)
+                    if here.chain.block.number <= old:
                         raise
                     watch.say(
                         f"nobody keeps the state of block {old} any more;"
-                        f" going on at block {chain.block.number}"
+                        f" going on at block {here.chain.block.number}"
                     )
         watch.step("prices and bands", None)
-        found = findings(chain.chain_id, chain.block, request.shocks, surveyed)
+        chain = here.chain
+        found = findings(chain.chain_id, chain.block, request.shocks, surveyed, here.problems)
         if not chain.still_canonical():
             raise ReadError(
                 f"block {chain.block.number} was reorganised away while it was read",

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
 from scanner.deployments import driver_tables
-from scanner.errors import Problem, ReadError, UsageError
+from scanner.errors import MarketError, Problem, ReadError
 
 from ._aave_market import AaveMarket, EModes, Reserves
 from ._aave_rules import BASE_UNIT, Rules, rules_of
@@ -47,12 +47,12 @@ def read_market(
 
     Raises
     ------
-    UsageError
+    MarketError
         The address has no code or does not answer like an Aave v3 pool.
     """
     where = {"market": f"{protocol}/{name}", "pool": "0x" + pool.hex()}
     if not chain.code_at(pool):
-        raise UsageError(
+        raise MarketError(
             "there is no contract at the pool's address",
             **where,
             fix="check the address and the chain in the deployments file",
@@ -65,7 +65,7 @@ def read_market(
         ]
     )
     if isinstance(revision, Failed) or isinstance(provider, Failed) or isinstance(listed, Failed):
-        raise UsageError(
+        raise MarketError(
             "the contract does not answer like an Aave v3 pool",
             **where,
             fix="give the address of the Pool proxy",
@@ -73,7 +73,7 @@ def read_market(
     rules = rules_of(int(revision))
     [oracle] = chain.read([Call(_raw(provider), _PROVIDER, "getPriceOracle")])
     if isinstance(oracle, Failed):
-        raise UsageError("the pool's address provider names no price oracle", **where)
+        raise MarketError("the pool's address provider names no price oracle", **where)
     problems: list[Problem] = []
     reserves = _read_reserves(chain, protocol, name, pool, _raw(oracle), rules, listed, problems)
     none = np.zeros(0, np.int64)
@@ -113,9 +113,8 @@ def with_emodes(chain: Chain, market: AaveMarket, used: Iterable[int]) -> AaveMa
     threshold, bonus = np.zeros(len(numbers), np.int64), np.zeros(len(numbers), np.int64)
     collateral = np.zeros((len(numbers), size), np.bool_)
     if market.rules.category_emode:
-        rows = _answers(
-            chain, [Call(market.pool, _POOL, "getEModeCategoryData", (n,)) for n in numbers]
-        )
+        calls = [Call(market.pool, _POOL, "getEModeCategoryData", (n,)) for n in numbers]
+        rows = _answers(chain, calls, ReadError)
         for place, (number, row) in enumerate(zip(numbers, rows, strict=True)):
             threshold[place], bonus[place] = row[1], row[2]
             if int(row[3], 16) if isinstance(row[3], str) else any(row[3]):
@@ -128,10 +127,12 @@ def with_emodes(chain: Chain, market: AaveMarket, used: Iterable[int]) -> AaveMa
         configs = _answers(
             chain,
             [Call(market.pool, _POOL, "getEModeCategoryCollateralConfig", (n,)) for n in numbers],
+            ReadError,
         )
         bitmaps = _answers(
             chain,
             [Call(market.pool, _POOL, "getEModeCategoryCollateralBitmap", (n,)) for n in numbers],
+            ReadError,
         )
         for place, (config, bitmap) in enumerate(zip(configs, bitmaps, strict=True)):
             threshold[place], bonus[place] = config[1], config[2]
@@ -178,7 +179,7 @@ def _read_reserves(
     )
     *answers, base_unit, base_currency = answers
     if base_unit != BASE_UNIT or isinstance(base_currency, Failed) or any(_raw(base_currency)):
-        raise UsageError(
+        raise MarketError(
             "the market's oracle does not quote in US dollars with 8 decimals",
             market=f"{protocol}/{name}",
             fix="this scanner reads dollar-quoted Aave v3 markets",
@@ -218,7 +219,7 @@ def _read_reserves(
 
     decimals = field(48, 55)
     if (decimals > 18).any():
-        raise UsageError(
+        raise MarketError(
             f"a reserve has {int(decimals.max())} decimals; up to 18 are supported",
             market=f"{protocol}/{name}",
         )
@@ -246,12 +247,14 @@ def _read_reserves(
     )
 
 
-def _answers(chain: Chain, calls: list[Call]) -> list[Any]:
-    """Answers that a pool cannot fail to give; a failure is a fault of the endpoint or the pool."""
+def _answers(
+    chain: Chain, calls: list[Call], fault: type[MarketError | ReadError] = MarketError
+) -> list[Any]:
+    """Answers that a pool cannot fail to give; if one fails, this is no pool as we know it."""
     answers = chain.read(calls) if calls else []
     for call, answer in zip(calls, answers, strict=True):
         if isinstance(answer, Failed):
-            raise ReadError(
+            raise fault(
                 f"{call.function} failed: {answer.reason}",
                 contract="0x" + _raw(call.target).hex(),
                 fix="run again, with another endpoint; or is this no Aave v3 pool?",
