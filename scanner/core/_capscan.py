@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scanner.core._chance import Sizes, size_cap, tail_exponent
+from scanner.core._chance import Sizes, even_exponent, size_cap, tail_exponent
 from scanner.core._normal import block_median, local_loglinear
 from scanner.core._segments import dense_segments
 from scanner.core._view import View
@@ -101,9 +101,11 @@ def tested_ranges(view: View, settings: BandSettings) -> list[Candidate]:
     layers = [_layer(view, cap) for cap in _caps(view, settings)]
     uncapped = view.histogram(view.units) / view.total
     normal = _first_normal(layers[0], settings)
-    standing = _pick(_candidates(view, layers, uncapped, normal, settings), settings.mask_chance)
+    limit = settings.mask_chance
+    standing = _pick(_candidates(view, layers, uncapped, normal, limit, settings))
     normal = _second_normal(layers[0], normal, standing, settings)
-    return _pick(_candidates(view, layers, uncapped, normal, settings), settings.max_chance)
+    limit = settings.max_chance
+    return _pick(_candidates(view, layers, uncapped, normal, limit, settings))
 
 
 def _caps(view: View, settings: BandSettings) -> list[float]:
@@ -150,45 +152,50 @@ def _floor(crowd: _Layer, settings: BandSettings) -> float:
 
 
 def _candidates(
-    view: View, layers: list[_Layer], uncapped: F64, normal: F64, settings: BandSettings
-) -> Iterable[Candidate]:
-    """Ranges at every cap that hold enough and more than `level` times normal, with their E."""
+    view: View,
+    layers: list[_Layer],
+    uncapped: F64,
+    normal: F64,
+    limit: float,
+    settings: BandSettings,
+) -> list[Candidate]:
+    """Ranges at every cap that hold enough and more than `level` times normal, E up to `limit`."""
     held_before = np.append(0.0, np.cumsum(uncapped))
     normal_before = np.append(0.0, np.cumsum(normal))
     longest = _ticks(settings.max_width)
-    for layer in layers:
+    dense: list[tuple[int, int, int]] = []
+    for k, layer in enumerate(layers):
         level = settings.level * normal * float(layer.mass.sum())
-        ranges = np.array(dense_segments(layer.mass, level, longest), dtype=np.int64).reshape(-1, 2)
-        start, stop = ranges[:, 0], ranges[:, 1]
-        held = held_before[stop] - held_before[start]
-        usual = normal_before[stop] - normal_before[start]
-        enough = (held > settings.min_share) & (held > settings.level * usual)
-        start, stop, usual = start[enough], stop[enough], usual[enough]
-        if not len(start):
-            continue
-        before = np.append(0.0, np.cumsum(layer.mass))
-        largest = [
-            view.largest_in(i, j, layer.cap)
-            for i, j in zip(start.tolist(), stop.tolist(), strict=True)
-        ]
-        rest = before[stop] - before[start] - np.array(largest)
-        exponent = tail_exponent(layer.sizes, rest, settings.normal_error * usual)
-        # Half the ranges of this length that fit side by side, times half the caps, because
-        # neighbouring places and caps see much the same accounts.
-        trials = settings.caps / 2 * view.ticks / (2.0 * (stop - start))
-        chance = trials * np.exp(-exponent)
-        for i, j, share, e in zip(
-            start.tolist(), stop.tolist(), usual.tolist(), chance.tolist(), strict=True
-        ):
-            yield Candidate(i, j, share, e)
+        dense += [(k, i, j) for i, j in dense_segments(layer.mass, level, longest)]
+    ranges = np.array(dense, dtype=np.int64).reshape(-1, 3)
+    _, start, stop = ranges.T
+    held = held_before[stop] - held_before[start]
+    usual = normal_before[stop] - normal_before[start]
+    ranges = ranges[(held > settings.min_share) & (held > settings.level * usual)]
+
+    table, start, stop = ranges.T
+    usual = normal_before[stop] - normal_before[start]
+    before = np.array([np.append(0.0, np.cumsum(layer.mass)) for layer in layers])
+    largest = view.largest_in(start, stop, np.array([layer.cap for layer in layers])[table])
+    rest = before[table, stop] - before[table, start] - largest
+    # Half the ranges of this length that fit side by side, times half the caps, because
+    # neighbouring places and caps see much the same accounts.
+    trials = settings.caps / 2 * view.ticks / (2.0 * (stop - start))
+    sizes, thrown = [layer.sizes for layer in layers], settings.normal_error * usual
+    # Most ranges are out by a bound that costs little; the margin is for rounding.
+    at_least = trials * np.exp(-even_exponent(sizes, table, rest, thrown))
+    hopeful = np.flatnonzero(at_least <= 1.001 * limit)
+    exponent = tail_exponent(sizes, table[hopeful], rest[hopeful], thrown[hopeful])
+    chance = trials[hopeful] * np.exp(-exponent)
+    rare = chance <= limit
+    columns = (start[hopeful], stop[hopeful], usual[hopeful], chance)
+    return list(map(Candidate, *(column[rare].tolist() for column in columns)))
 
 
-def _pick(candidates: Iterable[Candidate], limit: float) -> list[Candidate]:
-    """The least likely candidates that overlap nothing less likely, up to E = `limit`."""
+def _pick(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """The least likely candidates that overlap nothing less likely."""
     kept: list[Candidate] = []
     for one in sorted(candidates, key=lambda c: (c.chance, c.start, c.stop)):
-        if one.chance > limit:
-            break
         if all(one.stop <= other.start or other.stop <= one.start for other in kept):
             kept.append(one)
     return kept

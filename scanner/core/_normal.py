@@ -70,13 +70,19 @@ def local_loglinear(count: F64, keep: Mask, reach: int, fallback: F64) -> F64:
     total, moment = mass.sum(axis=1), mass @ x
     slope = np.zeros(len(nodes))
     for _ in range(_STEPS):
-        tilted = kernel * np.exp(slope[:, None] * x)
+        tilted = kernel * _exponentials(slope, x)
         norm = np.maximum(tilted.sum(axis=1), 1e-300)
         mean = (tilted @ x) / norm
         spread = (tilted @ (x * x)) / norm - mean * mean
         step = (moment - total * mean - slope) / (total * spread + 1.0)
         slope = np.clip(slope + np.clip(step, -2.0, 2.0), -_STEEPEST, _STEEPEST)
-    norm = (kernel * np.exp(slope[:, None] * x)).sum(axis=1)
+    norm = (kernel * _exponentials(slope, x)).sum(axis=1)
     known = norm > 0.0
     fitted = np.where(known, total / np.where(known, norm, 1.0), fallback[nodes])
     return np.asarray(np.interp(tick, nodes, fitted))
+
+
+def _exponentials(slope: F64, x: F64) -> F64:
+    """e^(slope x), float64[slopes, x], for offsets `x` symmetric around 0: half are reciprocals."""
+    right = np.exp(slope[:, None] * x[len(x) // 2 :])
+    return np.concatenate((1.0 / right[:, :0:-1], right), axis=1)

@@ -15,26 +15,32 @@ def ruzzo_tompa(score: F64) -> list[tuple[int, int]]:
     >>> ruzzo_tompa(np.array([4.0, -5, 3, -3, 1, 2, -2, 2, -2, 1, 5]))
     [(0, 1), (2, 3), (4, 11)]
     """
+    sums = np.append(0.0, np.cumsum(score))
+    # Scores above zero side by side are one segment at least: only such runs are looked at.
+    rising = np.concatenate(([False], sums[1:] > sums[:-1], [False]))
+    edge = np.flatnonzero(rising[1:] != rising[:-1])
+    begin, end = edge[0::2], edge[1::2]
     first: list[int] = []
     stop: list[int] = []
     left: list[float] = []  # sum of all scores before the segment
     right: list[float] = []  # sum of all scores up to its end
-    total = 0.0
-    for i, value in enumerate(score.tolist()):
-        before, total = total, total + value
-        if value <= 0.0:
-            continue
-        start = i
+    done = 0  # segments before this one are final: the sum was never lower than where it begins
+    for start, close, before, total in zip(
+        begin.tolist(), end.tolist(), sums[begin].tolist(), sums[end].tolist(), strict=True
+    ):
         while True:
             j = len(left) - 1
-            while j >= 0 and left[j] >= before:
+            while j >= done and left[j] >= before:
                 j -= 1
-            if j < 0 or right[j] >= total:
+            if j < done:
+                done = len(left)
+                break
+            if right[j] >= total:
                 break
             start, before = first[j], left[j]
             del first[j:], stop[j:], left[j:], right[j:]
         first.append(start)
-        stop.append(i + 1)
+        stop.append(close)
         left.append(before)
         right.append(total)
     return list(zip(first, stop, strict=True))

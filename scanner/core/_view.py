@@ -86,14 +86,26 @@ class View:
         owners, place = np.unique(owner, return_inverse=True)
         return owners, _sums(place, units)
 
-    def largest_in(self, start: int, stop: int, cap: float) -> float:
-        """What the largest account holds in ticks [start, stop), at most `cap` [units]."""
-        best = float(self.lone_peak[start:stop].max())
-        if len(self.shared) and best < min(cap, self._large.largest):
-            best = max(best, self._large.peak(start, stop))
-            if best < min(cap, self._small.largest):
-                best = max(best, self._small.peak(start, stop))
-        return min(best, cap)
+    def largest_in(self, start: I64, stop: I64, cap: F64) -> F64:
+        """What the largest account holds in each range of ticks [start, stop), at most `cap`.
+
+        Args:
+            start, stop: int64[S], no range empty.
+            cap: float64[S] [units].
+
+        Returns:
+            float64[S] [units].
+        """
+        if not len(start):
+            return np.zeros(0)
+        edges = np.stack((start, stop), axis=1).ravel()
+        best = np.maximum.reduceat(np.append(self.lone_peak, 0.0), edges)[::2]
+        if len(self.shared):
+            for k in np.flatnonzero(best < np.minimum(cap, self._large.largest)).tolist():
+                best[k] = max(best[k], self._large.peak(start[k], stop[k]))
+                if best[k] < min(cap[k], self._small.largest):
+                    best[k] = max(best[k], self._small.peak(start[k], stop[k]))
+        return np.minimum(best, cap)
 
     @cached_property
     def _large(self) -> "_Shared":
@@ -125,7 +137,7 @@ class _Shared:
     begin: I64  # where each tick's rows begin, int64[T + 1]
     largest: float
 
-    def peak(self, start: int, stop: int) -> float:
+    def peak(self, start: np.int64, stop: np.int64) -> float:
         """What the largest of these owners holds in ticks [start, stop)."""
         part = slice(self.begin[start], self.begin[stop])
         return float(_sums(self.owner[part], self.units[part], 1).max())

@@ -1,6 +1,7 @@
 """The two tables of a scan: one row per position and driver, one row per leg. Pure columns."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,34 @@ from .legs import Legs
 from .positions import Exposure, Holdings
 
 U8 = npt.NDArray[np.uint8]
+I8 = npt.NDArray[np.int8]
 I64 = npt.NDArray[np.int64]
 Columns = dict[str, Any]
 
 SIDE_NAMES = np.array(["none", "long", "short"], dtype=object)  # by 0, +1, -1
+_SIDE_RANKS = np.array([1, 0, 2])  # of these names in the alphabet
 
 
 def hex_addresses(addresses: U8) -> npt.NDArray[np.object_]:
     """Lower-case 0x addresses of shape (n, 20) rows."""
-    text = addresses.tobytes().hex()
-    return np.array(["0x" + text[k : k + 40] for k in range(0, len(text), 40)], dtype=object)
+    text = addresses.tobytes().hex(" ", 20).replace(" ", " 0x")
+    return np.array(f"0x{text}".split() if text else [], dtype=object)
+
+
+def digits(numbers: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
+    """Whole numbers, int64 or Python's own, as decimal strings."""
+    return np.array(list(map(str, numbers.tolist())), dtype=object)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of one market under one driver: their sides, positions, and finished columns."""
+
+    driver: str
+    holdings: Holdings
+    side: I8
+    position: I64
+    columns: Columns
 
 
 def position_columns(
@@ -35,7 +54,7 @@ def position_columns(
     shocks : sequence of (name, exposures)
         Exposures aligned with `holdings`; None where nothing in the market follows.
     """
-    parts: list[Columns] = []
+    parts: list[_Part] = []
     for place, one in enumerate(holdings):
         addresses, owners = hex_addresses(one.accounts), hex_addresses(one.owners)
         collateral, debt = one.legs.collateral(), one.legs.owed()
@@ -59,9 +78,11 @@ def position_columns(
                 continue
             rows = np.flatnonzero(exposure.touched)
             untouched[rows] = False
-            parts.append({k: v[rows] for k, v in whole.items()} | _exposed(name, exposure, rows))
+            columns = {k: v[rows] for k, v in whole.items()} | _exposed(name, exposure, rows)
+            parts.append(_Part(name, one, exposure.side[rows], rows, columns))
         rows = np.flatnonzero(untouched)
-        parts.append({k: v[rows] for k, v in whole.items()} | _unexposed(len(rows)))
+        columns = {k: v[rows] for k, v in whole.items()} | _unexposed(len(rows))
+        parts.append(_Part("", one, np.zeros(len(rows), np.int8), rows, columns))
     return _sorted(parts)
 
 
@@ -84,7 +105,7 @@ def leg_columns(holdings: Sequence[Holdings]) -> Columns:
                 "symbol": by_token([t.symbol for t in tokens]),
                 "kind": np.where(legs.debt, "debt", "collateral").astype(object),
                 "counted": legs.debt | (legs.weight > 0),
-                "amount_raw": one.amounts.astype(str).astype(object),
+                "amount_raw": digits(one.amounts),
                 "amount": legs.amount,
                 "price_usd": by_token([t.price for t in tokens]).astype(np.float64),
                 "value_usd": legs.value,
@@ -98,7 +119,7 @@ def leg_columns(holdings: Sequence[Holdings]) -> Columns:
 
 def _exposed(name: str, exposure: Exposure, rows: I64) -> Columns:
     shock, side = exposure.shock, exposure.side[rows]
-    raw = exposure.raw[rows].astype(str).astype(object)
+    raw = digits(exposure.raw[rows])
     raw[side == 0] = ""
     dollars = shock.kind != "market"
     price = exposure.price[rows] if dollars else np.full(len(rows), np.nan)
@@ -135,13 +156,16 @@ def _unexposed(size: int) -> Columns:
 def _largest(one: Holdings, debt: bool) -> npt.NDArray[np.object_]:
     """Symbol of each position's largest collateral (or debt) leg; "" where it has none."""
     legs = one.legs
-    rows = np.flatnonzero(legs.debt == debt)
-    order = rows[np.lexsort((legs.token[rows], -legs.value[rows], legs.position[rows]))]
-    first = order[np.unique(legs.position[order], return_index=True)[1]]
     symbols = np.full(legs.positions, "", object)
-    names = np.array([t.symbol for t in one.tokens], dtype=object)
-    if len(first):
-        symbols[legs.position[first]] = names[legs.token[first]]
+    rows = np.flatnonzero(legs.debt == debt)
+    if not len(rows):
+        return symbols
+    position, token, value = legs.position[rows], legs.token[rows], legs.value[rows]
+    begin = np.flatnonzero(np.diff(position, prepend=-1))
+    largest = np.repeat(np.maximum.reduceat(value, begin), np.diff(begin, append=len(rows)))
+    # Of equal legs the token that the market lists first.
+    first = np.minimum.reduceat(np.where(value < largest, len(one.tokens), token), begin)
+    symbols[position[begin]] = np.array([t.symbol for t in one.tokens], dtype=object)[first]
     return symbols
 
 
@@ -169,8 +193,19 @@ _ORDER = (
 )
 
 
-def _sorted(parts: list[Columns]) -> Columns:
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in _ORDER}
-    keys = [joined[k].astype(str) for k in ("account", "market", "protocol", "side", "driver")]
-    order = np.lexsort(keys) if len(joined["account"]) else np.zeros(0, np.int64)
-    return {name: column[order] for name, column in joined.items()}
+def _sorted(parts: Sequence[_Part]) -> Columns:
+    """The rows of all parts by driver, side, protocol, market, account.
+
+    Each part has one driver and one market, whose positions are sorted by account: so the order is
+    that of small whole numbers, without a look at the text.
+    """
+    drivers = sorted({part.driver for part in parts})
+    markets = sorted({(part.holdings.protocol, part.holdings.market) for part in parts})
+    ranks = []
+    for part in parts:
+        market = markets.index((part.holdings.protocol, part.holdings.market))
+        rank = 3 * drivers.index(part.driver) + _SIDE_RANKS[part.side]
+        ranks.append(rank * len(markets) + market)
+    position = np.concatenate([part.position for part in parts])
+    order = np.lexsort((position, np.concatenate(ranks)))
+    return {name: np.concatenate([part.columns[name] for part in parts])[order] for name in _ORDER}

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .bands import Band, BandSettings, find_bands
 from .legs import rows_of, runs
 from .positions import Exposure, Holdings
+from .rounding import cents, decimal, digits, rounded, shown
 from .ticks import tick_table
 
 I64 = npt.NDArray[np.int64]
@@ -22,6 +23,8 @@ F64 = npt.NDArray[np.float64]
 SIDES: tuple[tuple[Literal["long", "short"], int], ...] = (("long", 1), ("short", -1))
 LARGE_SHARE = BandSettings().wall_share  # an account with this share of the view is a large one
 LISTED = 100  # already liquidatable accounts that are listed one by one
+
+_Part = tuple[Holdings, Exposure, I64]  # a market's, and where each position's legs begin
 
 
 @dataclass(frozen=True)
@@ -50,17 +53,21 @@ def pool(entries: Sequence[tuple[Holdings, Exposure]], side: int) -> Pool:
 
     owners = [h.owners[rows] for (h, _), rows in zip(entries, chosen, strict=True)]
     joined = np.concatenate(owners) if owners else np.zeros((0, 20), np.uint8)
-    keys = np.ascontiguousarray(joined).view("S20").ravel()
     pairs = list(zip(entries, chosen, strict=True))
     return Pool(
         price=column([e.price[rows] for (_, e), rows in pairs]),
         at_risk=column([e.at_risk[rows] for (_, e), rows in pairs]),
         seizable=column([e.seizable[rows] for (_, e), rows in pairs]),
         debt=column([h.legs.owed()[rows] for (h, _), rows in pairs]),
-        owner=np.unique(keys, return_inverse=True)[1].astype(np.int64),
+        owner=np.unique(_keys(joined), return_inverse=True)[1].astype(np.int64),
         market=column([np.full(len(rows), k) for k, rows in enumerate(chosen)]).astype(np.int64),
         position=column(chosen).astype(np.int64),
     )
+
+
+def _keys(addresses: npt.NDArray[np.uint8]) -> npt.NDArray[np.bytes_]:
+    """Addresses of shape (n, 20) as sortable values of shape (n,)."""
+    return np.ascontiguousarray(addresses).view("S20").ravel()
 
 
 def bands(
@@ -68,13 +75,14 @@ def bands(
 ) -> list[dict[str, Any]]:
     """Band and wall rows of one shock: long before short, each by collateral."""
     rows = []
+    parts = [(h, e, runs(h.legs.position, h.legs.positions)) for h, e in entries]
     for side, sign in SIDES:
         one = pool(entries, sign)
         found = find_bands(one.price, one.at_risk, one.owner, spot, side)
         if not found:
             continue
         view = _in_view(one, spot, side)
-        rows += [_band(name, side, band, one, entries, view, ratio=ratio) for band in found]
+        rows += [_band(name, side, band, one, parts, view, ratio=ratio) for band in found]
     return rows
 
 
@@ -88,19 +96,26 @@ def ticks(
         if not len(one.price):
             continue
         table = tick_table(one.price, one.at_risk, one.debt)
-        for k in range(len(table.tick)):
-            low, high = round(float(table.low[k]), 6), round(float(table.high[k]), 6)
-            rows.append(
-                {
-                    "driver": name,
-                    "side": side,
-                    "tick": int(table.tick[k]),
-                    **_range(low, high, ratio=ratio),
-                    "collateral_at_risk_usd": cents(table.collateral_at_risk[k]),
-                    "debt_usd": cents(table.debt[k]),
-                    "positions": int(table.positions[k]),
-                }
-            )
+        columns = (
+            table.tick.tolist(),
+            rounded(table.low, 6),
+            rounded(table.high, 6),
+            rounded(table.collateral_at_risk, 2),
+            rounded(table.debt, 2),
+            table.positions.tolist(),
+        )
+        rows += [
+            {
+                "driver": name,
+                "side": side,
+                "tick": tick,
+                **_range(low, high, ratio=ratio),
+                "collateral_at_risk_usd": at_risk,
+                "debt_usd": debt,
+                "positions": positions,
+            }
+            for tick, low, high, at_risk, debt, positions in zip(*columns, strict=True)
+        ]
     return rows
 
 
@@ -113,7 +128,7 @@ def driver(
     shock = entries[largest][1].shock
     touched = [e.touched for _, e in entries]
     owners = [h.owners[t] for (h, _), t in zip(entries, touched, strict=True)]
-    borrowers = len(np.unique(np.concatenate(owners), axis=0)) if owners else 0
+    borrowers = len(np.unique(_keys(np.concatenate(owners)))) if owners else 0
     pairs = list(zip(entries, touched, strict=True))
     return {
         "driver": name,
@@ -155,20 +170,6 @@ def already_liquidatable(holdings: Sequence[Holdings]) -> dict[str, Any]:
     }
 
 
-def cents(value: float) -> float:
-    """Dollars, rounded to cents for show."""
-    return round(float(value), 2)
-
-
-def shown(price: float) -> float:
-    """A price rounded for show: cents from a dollar up, six significant digits below.
-
-    >>> shown(1781.0899999), shown(0.000123456789)
-    (1781.09, 0.000123457)
-    """
-    return round(price, 2) if price >= 1.0 else float(f"{price:.6g}")
-
-
 def _range(low: float, high: float, *, ratio: bool) -> dict[str, Any]:
     if not ratio:
         return {"low_usd": low, "high_usd": high}
@@ -193,7 +194,7 @@ def _band(
     side: str,
     band: Band,
     one: Pool,
-    entries: Sequence[tuple[Holdings, Exposure]],
+    parts: Sequence[_Part],
     view: float,
     *,
     ratio: bool,
@@ -202,7 +203,7 @@ def _band(
     by_owner = np.bincount(
         np.unique(one.owner[members], return_inverse=True)[1], one.at_risk[members]
     )
-    tokens, by_protocol = _contents(side, members, one, entries)
+    tokens, by_protocol = _contents(side, members, one, parts)
     low, high = (band.low, band.high) if ratio else (shown(band.low), shown(band.high))
     quality = None
     if band.chance_bound is not None:
@@ -217,7 +218,7 @@ def _band(
         "collateral_at_risk_usd": cents(band.amount),
         "collateral_tokens": tokens,
         "normal_usd": None if band.normal is None else cents(band.normal),
-        "chance_bound": band.chance_bound,
+        "chance_bound": None if band.chance_bound is None else digits(band.chance_bound),
         "quality": quality,
         "seizable_usd": cents(one.seizable[members].sum()),
         "debt_usd": cents(one.debt[members].sum()),
@@ -233,19 +234,19 @@ def _band(
 
 
 def _contents(
-    side: str, members: I64, one: Pool, entries: Sequence[tuple[Holdings, Exposure]]
+    side: str, members: I64, one: Pool, parts: Sequence[_Part]
 ) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """Tokens of the members' collateral at risk (largest first), and its dollars by protocol."""
     amounts: dict[bytes, list[Any]] = {}
     by_protocol: dict[str, float] = {}
-    for k, (holdings, exposure) in enumerate(entries):
+    for k, (holdings, exposure, begin) in enumerate(parts):
         rows = members[one.market[members] == k]
         if not len(rows):
             continue
         worth = float(one.at_risk[rows].sum())
         by_protocol[holdings.protocol] = by_protocol.get(holdings.protocol, 0.0) + worth
         legs = holdings.legs
-        leg, _ = rows_of(runs(legs.position, legs.positions), one.position[rows])
+        leg, _ = rows_of(begin, one.position[rows])
         ratio = exposure.ratio[legs.position[leg]]
         follows = exposure.shock.follows[legs.token[leg]]
         counted = ~legs.debt[leg] & (legs.weight[leg] > 0)
@@ -269,14 +270,3 @@ def _contents(
         for info, raw, usd in tokens
     ]
     return rows_out, {name: cents(usd) for name, usd in sorted(by_protocol.items())}
-
-
-def decimal(raw: int, unit: int) -> str:
-    """Whole tokens as an exact decimal string.
-
-    >>> decimal(1_500_000, 10**6), decimal(3 * 10**18, 10**18)
-    ('1.5', '3.0')
-    """
-    whole, rest = divmod(raw, unit)
-    digits = str(rest).rjust(len(str(unit)) - 1, "0").rstrip("0") if rest else ""
-    return f"{whole}.{digits or '0'}"

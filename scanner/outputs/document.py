@@ -21,7 +21,11 @@ def encode(value: object) -> bytes:
     import msgspec  # here, because nobody who asks for help needs it
 
     # Python's encoder is slow when it indents, so it writes one line and another hand breaks it.
-    line = json.dumps(plain(value), allow_nan=False)
+    # A scan's document mostly has JSON's own types already: it is walked only where it has others.
+    try:
+        line = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        line = json.dumps(plain(value), allow_nan=False)
     return msgspec.json.format(line.encode(), indent=2) + b"\n"
 
 

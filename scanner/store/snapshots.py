@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -35,6 +36,8 @@ Columns = Mapping[str, npt.NDArray[Any] | Sequence[str | None]]
 
 FOLDER = "scans"
 NAME = re.compile(r"(?P<block>\d{12,})-[0-9a-f]{8}-(?P<digest>[0-9a-f]{8})")
+_HEAD = 256  # rows of a table that are looked at to choose its encoding
+_BUFFER = 2**20
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def write(
     StoreError
         Exit 3: no room, nothing of the scan visible. Exit 2: the directory cannot be used.
     """
-    tables = {"positions.parquet": _table(positions), "legs.parquet": _table(legs)}
+    tables = {"positions.parquet": positions, "legs.parquet": legs}
     scans = writable_directory(directory) / FOLDER
     name = f"{block_number:012d}-{block_hash[:4].hex()}-{_digest(document)}"
     final = scans / str(chain_id) / name
@@ -211,21 +214,39 @@ def _table(columns: Columns) -> "pa.Table":
         if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
             return pa.array(values)
         # Named, so that an empty or wholly unknown column is text as well.
-        return pa.array(list(values), pa.string())
+        return pa.array(values, pa.string())
 
     return pa.table({name: column(values) for name, values in columns.items()})
 
 
-def _fill(folder: Path, files: Mapping[str, bytes], tables: Mapping[str, "pa.Table"]) -> None:
+def _parquet(columns: Columns, path: Path) -> None:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    table = _table(columns)
+    # Only text that repeats gains by a dictionary; whether it does shows in the first rows.
+    head = table.slice(0, _HEAD)
+    repeating = [
+        field.name
+        for field in table.schema
+        if field.type == pa.string() and len(set(head[field.name].to_pylist())) <= _HEAD // 4
+    ]
+    # Files that are read whole need no statistics of their parts. Through a large buffer, because
+    # Arrow hands over each piece of each column by itself.
+    with path.open("wb", buffering=_BUFFER) as file:
+        pq.write_table(
+            table, file, compression="zstd", use_dictionary=repeating, write_statistics=False
+        )
+
+
+def _fill(folder: Path, files: Mapping[str, bytes], tables: Mapping[str, Columns]) -> None:
     folder.mkdir()
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    for name, table in tables.items():
-        pq.write_table(table, folder / name, compression="zstd")
-    for name in (*files, *tables):
-        synced(folder / name)
+    # Side by side: encoding, compressing and waiting for the disk leave the interpreter free.
+    with ThreadPoolExecutor() as workers:
+        list(workers.map(_parquet, tables.values(), (folder / name for name in tables)))
+        list(workers.map(synced, (folder / name for name in (*files, *tables))))
     synced(folder)
 
 

@@ -10,7 +10,7 @@ import pytest
 from bench.planted import BACKGROUNDS, SPOT, Book, plant, score, whales
 
 from scanner.core import _view
-from scanner.core._chance import Sizes, size_cap, tail_exponent
+from scanner.core._chance import Sizes, even_exponent, size_cap, tail_exponent
 from scanner.core._segments import dense_segments, ruzzo_tompa
 from scanner.core.bands import Band, BandSettings, find_bands
 from scanner.core.ticks import TICK_RATIO, tick_of
@@ -152,12 +152,13 @@ def test_the_largest_account_of_a_range_is_its_rows_there_added_up(
     view = _view.look(price, weight, owner, 400.0, 1000.0)
     assert view is not None
 
-    for start, stop in [(0, 40), (100, 101), (150, 250), (300, view.ticks)]:
-        inside = (view.tick >= start) & (view.tick < stop)
-        held = [float(weight[inside & (owner == k)].sum()) for k in range(150)]
-        for cap in (max(held) * 2, max(held) / 3):
-            found = view.largest_in(start, stop, cap / view.unit) * view.unit
-            assert found == pytest.approx(min(max(held), cap))
+    start, stop = np.array([[0, 40], [100, 101], [150, 250], [300, view.ticks]]).T
+    ranges = [(view.tick >= i) & (view.tick < j) for i, j in zip(start, stop, strict=True)]
+    held = [[weight[inside & (owner == k)].sum() for k in range(150)] for inside in ranges]
+    largest = np.max(held, axis=1)
+    for cap in (largest * 2, largest / 3):
+        found = view.largest_in(start, stop, cap / view.unit) * view.unit
+        assert found == pytest.approx(np.minimum(largest, cap))
 
 
 def test_one_owner_with_many_rows_counts_as_one_account() -> None:
@@ -351,9 +352,31 @@ def test_the_chance_bound_is_the_textbook_one_for_equal_accounts() -> None:
     k, q = 0.3, 0.1
     divergence = k * np.log(k / q) + (1 - k) * np.log((1 - k) / (1 - q))
 
-    (psi,) = tail_exponent(sizes, np.array([30 * 7.0]), np.array([q]))
+    table = np.zeros(1, np.int64)
+
+    (psi,) = tail_exponent([sizes], table, np.array([30 * 7.0]), np.array([q]))
     assert psi == pytest.approx(100 * divergence, rel=1e-6)
-    assert tail_exponent(sizes, np.array([9 * 7.0]), np.array([q])).tolist() == [0.0]
+    assert tail_exponent([sizes], table, np.array([9 * 7.0]), np.array([q])).tolist() == [0.0]
+
+
+def test_the_chance_bound_has_settled_on_its_maximum() -> None:
+    """Tables of their own thrown together; no t of a fine grid gives a larger exponent."""
+    rng = np.random.default_rng(11)
+    tables = [Sizes(np.sort(rng.lognormal(0, 2, n)), np.ones(n)) for n in (40, 300)]
+    table = np.arange(40) % 2
+    chance = rng.uniform(0.01, 0.2, 40)
+    total = np.array([sizes.size.sum() for sizes in tables])[table]
+    amount = total * chance * rng.uniform(1.2, 4.0, 40)
+
+    psi = tail_exponent(tables, table, amount, chance)
+    for k in range(40):
+        v = tables[table[k]].size / tables[table[k]].size[-1]
+        t = np.linspace(0.0, 60.0, 6001)[:, None]
+        grid = t[:, 0] * amount[k] / tables[table[k]].size[-1]
+        grid -= np.log1p(chance[k] * np.expm1(t * v)).sum(axis=1)
+        assert psi[k] >= grid.max() * (1 - 1e-9)
+        assert psi[k] == pytest.approx(grid.max(), rel=1e-2, abs=1e-2)
+    assert (even_exponent(tables, table, amount, chance) >= psi).all()
 
 
 def test_the_chance_bound_lies_above_the_true_chance() -> None:
@@ -364,7 +387,8 @@ def test_the_chance_bound_lies_above_the_true_chance() -> None:
     sizes = Sizes(np.array([1.0, 10.0]), np.array([50.0, 4.0]))
     amount = np.array([15.0, 25.0, 35.0])
 
-    bound = np.exp(-tail_exponent(sizes, amount, np.full(3, 0.1)))
+    table = np.zeros(3, np.int64)
+    bound = np.exp(-tail_exponent([sizes], table, amount, np.full(3, 0.1)))
     happened = np.array([(landed >= a).mean() for a in amount])
     assert (bound >= happened).all()
     assert (bound <= 30 * happened).all()
