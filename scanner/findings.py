@@ -11,7 +11,6 @@ from scanner.core.positions import Exposure
 from scanner.core.ticks import TICK_RATIO
 from scanner.deployments import Market
 from scanner.errors import Problem
-from scanner.opening import parsed
 from scanner.protocols import Parity, Survey
 
 SCHEMA = "bandscan/1"
@@ -100,10 +99,16 @@ def findings(
     return Findings(document, positions, rows.leg_columns(holdings))
 
 
+def _parsed(shock: str) -> tuple[str, str]:
+    """(kind, name) of a shock: ("driver", "ETH"), ("market", "market")."""
+    kind, _, name = shock.partition(":")
+    return kind, name or kind
+
+
 def _shocks(asked: Sequence[str], surveys: Sequence[Survey]) -> list[tuple[str, str]]:
     """(kind, name) in a fixed order."""
     if asked:
-        return sorted({parsed(shock) for shock in asked})
+        return sorted({_parsed(shock) for shock in asked})
     return sorted({("driver", name) for survey in surveys for name in survey.drivers})
 
 

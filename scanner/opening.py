@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -98,23 +99,25 @@ def opened(node: Node, info: ChainInfo, request: Request, watch: Watch) -> Openi
             "none of the markets can be read",
             **{problem.market or "": problem.message for problem in problems},
         )
-    for kind, name in map(parsed, request.shocks):
-        if not any(one.adapter.follows(one.market, kind, name) for one in found):
-            raise UsageError(
-                f"nothing in the scanned markets follows {kind}:{name}",
-                fix="check the driver's or token's name; without --shock every driver is scanned",
-            )
+    known = {shock for one in found for shock in one.adapter.shocks(one.market)}
+    for shock in request.shocks:
+        if shock not in known:
+            raise _unknown_shock(shock, known)
     return Opening(chain, found, problems)
 
 
-def parsed(shock: str) -> tuple[str, str]:
-    """(kind, name) of a shock.
-
-    >>> parsed("driver:ETH"), parsed("market")
-    (('driver', 'ETH'), ('market', 'market'))
-    """
+def _unknown_shock(shock: str, known: set[str]) -> UsageError:
     kind, _, name = shock.partition(":")
-    return kind, name or kind
+    names = sorted(one.partition(":")[2] for one in known if one.startswith(f"{kind}:"))
+    folded = {one.casefold(): one for one in names}
+    near = get_close_matches(name.casefold(), folded, 1)
+    return UsageError(
+        f"nothing in the scanned markets follows {shock}",
+        known=", ".join(names) or "none",
+        fix=f"did you mean {kind}:{folded[near[0]]}?"
+        if near
+        else "without --shock all are scanned",
+    )
 
 
 def _listed(request: Request, info: ChainInfo) -> list[Market]:

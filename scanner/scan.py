@@ -80,6 +80,8 @@ def run(request: Request, watch: Watch = SILENT) -> Finished:
                 f"block {chain.block.number} was reorganised away while it was read",
                 fix="run again; nothing wrong was stored",
             )
+        for note in node.notes:
+            watch.say(f"not used any more: {note}")
         facts = {"seconds": time.monotonic() - begun, **_traffic(node)}
     content, complete = encode(found.document), found.document["complete"]
     path = snapshots.write(

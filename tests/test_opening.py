@@ -29,6 +29,9 @@ class Adapter:
             raise MarketError("the contract does not answer like an Aave v3 pool")
         return row.name
 
+    def shocks(self, market: str) -> set[str]:
+        return {"driver:ETH"}
+
 
 NODE: Any = SimpleNamespace(pin=lambda block, lag: SimpleNamespace(block=SimpleNamespace(number=9)))
 

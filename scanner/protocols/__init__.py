@@ -4,7 +4,7 @@ An adapter is a module that says:
 
     NAME, ADDRESSES           its name and the address fields of its deployments
     open_market(chain, row)   the market at the pinned block: configuration, indices, prices, totals
-    follows(market, kind, name)  whether a shock moves anything in the market
+    shocks(market)            the shocks that are about something in it: "driver:ETH", "token:WETH"
     log_filter(market)        which logs name accounts whose stored state may have changed
     touched(market, logs)     those accounts
     read(chain, market, who)  their stored state: integers constant between their own events
@@ -102,14 +102,14 @@ class Adapter(Protocol):
     ADDRESSES: tuple[str, ...]
 
     def open_market(self, chain: Any, row: Any) -> Any: ...
-    def follows(self, market: Any, kind: str, name: str) -> bool: ...
+    def shocks(self, market: Any) -> set[str]: ...
     def log_filter(self, market: Any, *, known: bool) -> LogFilter: ...
     def touched(self, market: Any, logs: Any) -> tuple[U8, I64, npt.NDArray[np.bool_]]: ...
     def read(self, chain: Any, market: Any, accounts: U8) -> Iterator[tuple[States, U8]]: ...
     def survey(self, chain: Any, market: Any, states: States, failed: U8) -> Survey: ...
 
 
-_NEEDED = ("NAME", "ADDRESSES", "open_market", "follows", "log_filter", "touched", "read", "survey")
+_NEEDED = ("NAME", "ADDRESSES", "open_market", "shocks", "log_filter", "touched", "read", "survey")
 
 
 @cache

@@ -211,12 +211,11 @@ def _calldata(accounts: U8, kind: I64) -> U8:
     return data
 
 
-def follows(market: AaveMarket, kind: str, name: str) -> bool:
-    """Whether a shock is about anything in the market, be its price known or not."""
-    if kind == "token":
-        return name in market.reserves.symbol
-    drivers = {following.driver for following in market.following} - {None}
-    return name in drivers if kind == "driver" else bool(drivers)
+def shocks(market: AaveMarket) -> set[str]:
+    """Every shock that is about something in the market, be its price known or not."""
+    drivers = {f"driver:{one.driver}" for one in market.following if one.driver is not None}
+    tokens = {f"token:{symbol}" for symbol in market.reserves.symbol}
+    return drivers | tokens | ({"market"} if drivers else set())
 
 
 def survey(chain: Chain, market: AaveMarket, states: States, failed: U8) -> AaveSurvey:
