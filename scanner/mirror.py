@@ -64,7 +64,8 @@ def first_block(node: Node, chain: Chain, one: Opened, watch: Watch) -> int:
     try:
         while low < high:
             middle = (low + high) // 2
-            if len(node.call("eth_getCode", [address, hex(middle)])) > 2:
+            need = f"state at block {middle}"
+            if len(node.call("eth_getCode", [address, hex(middle)], need=need)) > 2:
                 high = middle
             else:
                 low = middle + 1

@@ -157,12 +157,13 @@ class Node:
         found = [(e.name, e.without[""]) for e in self.client.endpoints if "" in e.without]
         return [f"{name} {why}" for name, why in found]
 
-    def call(self, method: str, params: Sequence[Any] = ()) -> Any:
+    def call(self, method: str, params: Sequence[Any] = (), *, need: str = "") -> Any:
         """One JSON-RPC call with retries and failover; the decoded result.
 
-        Raises `ReadError` where the node refuses.
+        `need` names what an endpoint may lack for this call and not for others, as in "state at
+        block 5". Raises `ReadError` where the node refuses.
         """
-        return self.ask(method, msgspec.json.encode(list(params)), msgspec.json.decode)
+        return self.ask(method, msgspec.json.encode(list(params)), msgspec.json.decode, need=need)
 
     def head(self) -> int:
         """The newest block's number."""

@@ -457,3 +457,31 @@ def test_a_scan_outlives_the_state_of_its_block(
     assert len(pins) == 2
     assert "going on at block" in outcome.err
     assert (moved / "scan.json").read_bytes() == (clean / "scan.json").read_bytes()
+
+
+@pytest.mark.parametrize("archive", [True, False], ids=["archive", "pruned"])
+def test_a_first_block_that_nobody_names_is_found_or_not_needed(
+    archive: bool, endpoint: Proxy, origin_chain: LocalChain, clean: bytes, tmp_path: Path
+):
+    """By old state where the endpoint has it, else from block 0; the scan is the same."""
+    head = hex(int(origin_chain.rpc("eth_blockNumber"), 16))
+    refused = []
+
+    def prune(question: Question, number: int) -> Question | Reply:
+        if archive or question["method"] != "eth_getCode" or question["params"][1] == head:
+            return question
+        refused.append(question)
+        error = {"code": -32000, "message": "missing trie node 00 (path )"}
+        return 200, json.dumps({"jsonrpc": "2.0", "id": question["id"], "error": error}).encode()
+
+    endpoint.before = prune
+    arguments = scanning(origin_chain, tmp_path, url=endpoint.url)
+    file = tmp_path / "local.toml"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(line for line in lines if not line.startswith("first_block")))
+    outcome = bandscan(*arguments)
+
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "scan.json").read_bytes() == clean
+    assert ("reading logs from block 0" in outcome.err) is not archive
+    assert len(refused) == (0 if archive else 1)
