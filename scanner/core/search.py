@@ -70,83 +70,127 @@ def last_healthy(
     found : bool array, shape (n,)
         False where the position is still healthy at the limit (price is then the limit).
     """
-    safe = present.copy()
-    beyond = limit.copy()  # the nearest integer found liquidatable, where `known`
-    known = np.zeros(len(present), np.bool_)
-    rows = np.arange(len(present))
-    healthy, trace = judge.at(rows, safe)
-    if not healthy.all():
-        raise ValueError("every position must be healthy at its present price")
-    reach = np.maximum((far - present) * step, 1)
-    stride = np.maximum((near - present) * step, 1)  # how far the next trial may go
-    trust = np.full(len(present), _UNLIMITED)  # ... and not farther than this
-    way = np.full(len(present), _CERTIFY, np.int8)
-    shown = present.copy()  # all the way to here was shown or tried to be healthy
+    walk = _Walk(judge, present, near, far, step, limit)
     rounds = 0
-    while True:
-        gap = (beyond[rows] - safe[rows]) * step[rows]
-        unfinished = gap > np.where(known[rows], 1, 0)
-        rows, gap = rows[unfinished], gap[unfinished]
-        if not len(rows):
-            return safe, known
+    while len(rows := walk.unfinished()):
         rounds += 1
         if rounds > _CERTIFIED_ROUNDS:
-            way[rows[way[rows] == _CERTIFY]] = _BISECT
-        # A bisected gap that is narrow enough now, with some units before it, is tried whole.
-        end = rows[(way[rows] == _BISECT) & known[rows] & (gap <= _FOG)]
-        if len(end):
-            back = np.minimum((safe[end] - shown[end]) * step[end], _COMB)
-            start = safe[end] - step[end] * back
-            well, there = judge.at(end, start)
-            fine, ill = end[well], end[~well]
-            safe[fine], trace[fine], way[fine] = start[well], there[well], _TRY_ALL
-            beyond[ill], safe[ill] = start[~well], shown[ill]
-        each = rows[way[rows] == _TRY_ALL]
-        if len(each):
-            longest = (beyond[each] - safe[each]) * step[each] - known[each]
-            ahead, trace[each], hit = _comb(judge, each, safe[each], step[each], longest)
-            safe[each] += step[each] * ahead
-            shown[each] = safe[each]
-            beyond[each[hit]], known[each[hit]] = (safe + step)[each[hit]], True
-            left = (reach - (safe - present) * step)[each]
-            lost = each[~known[each] & (left < -_FOG)]  # far behind where the edge was expected
-            way[lost], stride[lost], trust[lost] = _BISECT, _FOG, _UNLIMITED
+            walk.stop_showing(rows)
+        walk.clear_fog(rows)
+        walk.try_units(rows)
+        walk.try_stretch(rows)
+    return walk.safe, walk.known
 
-        some = rows[way[rows] != _TRY_ALL]
-        gap = (beyond[some] - safe[some]) * step[some]
-        some = some[gap > known[some]]
+
+class _Walk:
+    """Where each position's search stands; every array has shape (n,).
+
+    `safe` is healthy, `beyond` the nearest integer found liquidatable (where `known`, else the
+    limit). All the way to `shown` was shown or tried to be healthy. A position is looked at in one
+    of three ways: stretches shown healthy from their ends, plain bisection, or unit by unit.
+    """
+
+    def __init__(
+        self, judge: Judge, present: I64, near: I64, far: I64, step: I64, limit: I64
+    ) -> None:
+        size = len(present)
+        self.judge, self.present, self.step = judge, present, step
+        self.safe, self.beyond, self.shown = present.copy(), limit.copy(), present.copy()
+        self.known = np.zeros(size, np.bool_)
+        healthy, self.trace = judge.at(np.arange(size), self.safe)
+        if not healthy.all():
+            raise ValueError("every position must be healthy at its present price")
+        self.reach = np.maximum((far - present) * step, 1)
+        self.stride = np.maximum((near - present) * step, 1)  # how far the next trial may go
+        self.trust = np.full(size, _UNLIMITED)  # ... and not farther than this
+        self.way = np.full(size, _CERTIFY, np.int8)
+
+    def unfinished(self) -> I64:
+        """Positions that do not stand right before a liquidatable integer or at the limit."""
+        return np.flatnonzero((self.beyond - self.safe) * self.step > self.known)
+
+    def gap(self, rows: I64) -> I64:
+        """Units from the last healthy price to the first liquidatable one known, or the limit."""
+        return np.asarray((self.beyond[rows] - self.safe[rows]) * self.step[rows])
+
+    def left(self, rows: I64) -> I64:
+        """Units to the far end of where the edge is expected; negative behind it."""
+        done = (self.safe[rows] - self.present[rows]) * self.step[rows]
+        return np.asarray(self.reach[rows] - done)
+
+    def stop_showing(self, rows: I64) -> None:
+        """From now on bisect where stretches were to be shown healthy."""
+        self.way[rows[self.way[rows] == _CERTIFY]] = _BISECT
+
+    def clear_fog(self, rows: I64) -> None:
+        """A bisected gap that is narrow enough now is tried whole, with some units before it."""
+        gap = self.gap(rows)
+        end = rows[(self.way[rows] == _BISECT) & self.known[rows] & (gap <= _FOG)]
+        if not len(end):
+            return
+        back = np.minimum((self.safe[end] - self.shown[end]) * self.step[end], _COMB)
+        start = self.safe[end] - self.step[end] * back
+        healthy, trace = self.judge.at(end, start)
+        fine, ill = end[healthy], end[~healthy]
+        self.safe[fine], self.trace[fine], self.way[fine] = start[healthy], trace[healthy], _TRY_ALL
+        self.beyond[ill], self.safe[ill] = start[~healthy], self.shown[ill]
+
+    def try_units(self, rows: I64) -> None:
+        """One comb of single units for each position that is looked at unit by unit."""
+        each = rows[self.way[rows] == _TRY_ALL]
+        if not len(each):
+            return
+        step = self.step[each]
+        longest = self.gap(each) - self.known[each]
+        ahead, self.trace[each], hit = _comb(self.judge, each, self.safe[each], step, longest)
+        self.safe[each] += step * ahead
+        self.shown[each] = self.safe[each]
+        self.beyond[each[hit]] = (self.safe[each] + step)[hit]
+        self.known[each[hit]] = True
+        lost = each[~self.known[each] & (self.left(each) < -_FOG)]  # far behind the expected edge
+        self.way[lost], self.stride[lost], self.trust[lost] = _BISECT, _FOG, _UNLIMITED
+
+    def try_stretch(self, rows: I64) -> None:
+        """One longer step for each position that is bisected or shown healthy by stretches."""
+        some = rows[self.way[rows] != _TRY_ALL]
+        some = some[self.gap(some) > self.known[some]]
         if not len(some):
-            continue
-        gap = (beyond[some] - safe[some]) * step[some]
-        length = np.minimum(np.minimum(stride[some], trust[some]), gap - known[some])
-        trial = safe[some] + step[some] * length
-        healthy, there = judge.at(some, trial)
-        bisected = way[some] == _BISECT
-        sure = bisected | (length == 1) | judge.sure(some, trace[some], there)
+            return
+        longest = self.gap(some) - self.known[some]
+        length = np.minimum(np.minimum(self.stride[some], self.trust[some]), longest)
+        trial = self.safe[some] + self.step[some] * length
+        healthy, trace = self.judge.at(some, trial)
+        bisected = self.way[some] == _BISECT
+        sure = bisected | (length == 1) | self.judge.sure(some, self.trace[some], trace)
         passed, unsure = healthy & sure, healthy & ~sure
-
-        # In the fog: not even the price known to be healthy is clear of rounding, or hardly.
-        ahead = np.where(known[some], gap, (reach - (safe - present) * step)[some])
-        fog = unsure & (ahead > 0) & (ahead <= safe[some] // _NARROW)
-        open_ = unsure & ~fog
-        fog[open_] = ~judge.sure(some[open_], trace[some[open_]], trace[some[open_]])
-        way[some[fog]] = np.where(ahead[fog] <= _FOG, _TRY_ALL, _BISECT)
+        fog = self._fog(some, unsure)
+        ahead = np.where(self.known[some], self.gap(some), self.left(some))[fog]
+        self.way[some[fog]] = np.where(ahead <= _FOG, _TRY_ALL, _BISECT)
 
         moved, fell = some[passed], some[~healthy]
-        safe[moved], trace[moved] = trial[passed], there[passed]
+        self.safe[moved], self.trace[moved] = trial[passed], trace[passed]
         certified = some[passed & ~bisected]
-        shown[certified] = safe[certified]
-        beyond[fell], known[fell] = trial[~healthy], True
+        self.shown[certified] = self.safe[certified]
+        self.beyond[fell], self.known[fell] = trial[~healthy], True
 
         # Go past the far end at once, then double; once something liquidatable is known beyond,
         # halve the gap to it. Where a stretch could not be shown healthy, try half of it.
-        left = (reach - (safe - present) * step)[some]
+        left = self.left(some)
         onward = np.where(left > 0, left, 2 * length)
-        gap = (beyond[some] - safe[some]) * step[some]
-        stride[some] = np.maximum(np.where(known[some], gap // 2, onward), 1)
-        doubled = np.where(trust[some] < _UNLIMITED // 2, 2 * trust[some], trust[some])
-        trust[some] = np.where(unsure, np.maximum(length // 2, 1), doubled)
-        trust[some[fog]] = _UNLIMITED
+        self.stride[some] = np.maximum(np.where(self.known[some], self.gap(some) // 2, onward), 1)
+        trust = self.trust[some]
+        doubled = np.where(trust < _UNLIMITED // 2, 2 * trust, trust)
+        self.trust[some] = np.where(unsure, np.maximum(length // 2, 1), doubled)
+        self.trust[some[fog]] = _UNLIMITED
+
+    def _fog(self, some: I64, unsure: Bool) -> Bool:
+        """Where not even the price known to be healthy is clear of rounding, or hardly."""
+        ahead = np.where(self.known[some], self.gap(some), self.left(some))
+        fog = unsure & (ahead > 0) & (ahead <= self.safe[some] // _NARROW)
+        clear = unsure & ~fog
+        here = self.trace[some[clear]]
+        fog[clear] = ~self.judge.sure(some[clear], here, here)
+        return fog
 
 
 def _comb(judge: Judge, rows: I64, safe: I64, step: I64, longest: I64) -> tuple[I64, F64, Bool]:
