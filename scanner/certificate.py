@@ -39,7 +39,7 @@ def of(scanned: Sequence[tuple[str, str, Survey, Parity]]) -> Certificate:
         proof.problems += _parity_problems(parity, protocol, market)
         proof.unknown += [_unknown(row, where) for row in survey.unknown]
         holds = all(identity.holds for identity in survey.identities)
-        good = holds and parity.mismatches == 0
+        good = holds and not parity.mismatches and not parity.unread
         good &= not any(problem.fatal for problem in survey.problems)
         proof.markets.append(
             {
@@ -90,16 +90,17 @@ def _identities(
 
 
 def _parity_problems(parity: Parity, protocol: str, market: str) -> list[Problem]:
+    """Accounts that differ, and accounts we could price but the protocol gives no view of."""
+    found = []
     if parity.mismatches:
-        text = (
-            f"{parity.mismatches} of {parity.checked} accounts"
-            f" {'differs' if parity.mismatches == 1 else 'differ'} from the protocol's own view"
-        )
-        return [Problem("parity_mismatch", text, protocol, market, fatal=True)]
-    if parity.accounts and not parity.checked:
-        text = "the protocol's own view of its accounts could not be read"
-        return [Problem("parity_unread", text, protocol, market, fatal=True)]
-    return []
+        differ = "differs" if parity.mismatches == 1 else "differ"
+        many = f"{parity.mismatches} of {parity.checked} accounts {differ}"
+        text = f"{many} from the protocol's own view"
+        found.append(Problem("parity_mismatch", text, protocol, market, fatal=True))
+    if parity.unread:
+        text = f"the protocol's own view of {parity.unread} accounts could not be read"
+        found.append(Problem("parity_unread", text, protocol, market, fatal=True))
+    return found
 
 
 def _unknown(row: UnknownRow, where: dict[str, str]) -> dict[str, Any]:

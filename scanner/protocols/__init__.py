@@ -59,10 +59,15 @@ class Identity:
 
 @dataclass(frozen=True)
 class Parity:
-    """Our health factors against the protocol's own view of the same block."""
+    """Our health factors against the protocol's own view of the same block.
+
+    Of `accounts`, `checked` were compared and `mismatches` of them differ; `unread` were chosen as
+    well, but the protocol gave no view of them.
+    """
 
     accounts: int
     checked: int
+    unread: int
     mismatches: int
     max_rel_error: float
     p99_rel_error: float

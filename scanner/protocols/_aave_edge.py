@@ -51,7 +51,7 @@ def edges(book: Book, shock: Shock) -> Edges:
     side, raw = np.zeros(size, np.int8), np.zeros(size, np.int64)
     if size:
         chosen, near, far, margin = _guesses(book, shock)
-        step = -side_sign(chosen)
+        step = -chosen.astype(np.int64)
         positions = np.flatnonzero(step != 0)
         near, far, margin, step = (
             near[positions],
@@ -80,11 +80,6 @@ def edges(book: Book, shock: Shock) -> Edges:
             side[rows] = np.where(found, -step[part], 0)
     ratio = np.where(side != 0, raw / shock.present, np.nan)
     return Edges(side, raw, ratio)
-
-
-def side_sign(side: I8) -> I64:
-    """Sides as int64: +1 long, -1 short."""
-    return side.astype(np.int64)
 
 
 def _lowest(present: int) -> int:

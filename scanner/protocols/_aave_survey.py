@@ -131,10 +131,11 @@ class AaveSurvey:
                 np.argsort(_mix(book.accounts, chain.block.hash), kind="stable")[:count]
             )
         if not len(chosen):
-            return Parity(size, 0, 0, 0.0, 0.0)
+            return Parity(size, 0, 0, 0, 0.0, 0.0)
         data = abi.pack(_POOL.selector("getUserAccountData"), book.accounts[chosen])
         answer = chain.bulk(np.frombuffer(self.market.pool, np.uint8), data, words=6)
         read, chosen = answer.words[answer.ok], chosen[answer.ok]
+        unread = int((~answer.ok).sum())
         theirs = integers.from_words(read[:, 5])
         ours = self.health[chosen]
         same = (ours == theirs).astype(np.bool_)
@@ -145,7 +146,7 @@ class AaveSurvey:
         largest, p99 = (
             (float(error.max()), float(np.quantile(error, 0.99))) if len(error) else (0, 0)
         )
-        return Parity(size, len(chosen), int((~same).sum()), largest, p99)
+        return Parity(size, len(chosen), unread, int((~same).sum()), largest, p99)
 
 
 def shock_in(market: AaveMarket, kind: str, name: str) -> Shock | None:
