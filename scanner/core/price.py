@@ -94,9 +94,3 @@ def edge(net: F64, net_moving: F64, gross: F64) -> tuple[F64, I8]:
     reachable = (side != NONE) & (ratio >= LOWEST) & (ratio <= HIGHEST)
     ratio = np.where(reachable, ratio, np.nan)
     return ratio, np.where(reachable, side, NONE).astype(np.int8)
-
-
-def health_factor(weighted_collateral: F64, debt: F64) -> F64:
-    """Weighted collateral over debt; inf without debt; liquidatable below 1."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(debt > 0, weighted_collateral / debt, np.inf)

@@ -56,9 +56,3 @@ def test_the_limits_themselves_count() -> None:
     assert (ratio[0], side[0]) == (pytest.approx(0.001), 1)
     ratio, side = price.edge(*columns(999.0, -1.0, 2_000.0))
     assert (ratio[0], side[0]) == (1_000.0, -1)
-
-
-def test_health_factors() -> None:
-    """Weighted collateral over debt, infinite without debt, zero without collateral."""
-    factors = price.health_factor(np.array([8_300.0, 5.0, 0.0]), np.array([5_000.0, 0.0, 3.0]))
-    assert factors.tolist() == [1.66, np.inf, 0.0]
