@@ -6,7 +6,7 @@ from typing import Any
 
 from scanner import certificate
 from scanner.chain.pinned import Block
-from scanner.core import rows, summary
+from scanner.core import band_rows, rows, summary
 from scanner.core.positions import Exposure
 from scanner.core.ticks import TICK_RATIO
 from scanner.deployments import Market
@@ -64,7 +64,7 @@ def findings(
         driver = summary.driver(name, entries, ratio=ratio)
         spot = driver["spot_usd"] or 1.0
         lists["drivers"].append(driver)
-        lists["bands"] += summary.bands(name, entries, spot, ratio=ratio)
+        lists["bands"] += band_rows.bands(name, entries, spot, ratio=ratio)
         lists["ticks"] += summary.ticks(name, entries, ratio=ratio)
         if not ratio:
             problems += _feeds(name, spot, surveyed, exposures, feeds)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .rounding import to_cents
+
 I64 = npt.NDArray[np.int64]
 I32 = npt.NDArray[np.int32]
 F64 = npt.NDArray[np.float64]
@@ -56,12 +58,12 @@ class Legs:
         return np.bincount(self.position, values, self.positions).astype(np.float64, copy=False)
 
     def collateral(self) -> F64:
-        """Counted collateral of each position. [USD]"""
-        return self.total(np.where(self.debt | (self.weight == 0), 0.0, self.value))
+        """Counted collateral of each position. [USD, whole cents]"""
+        return to_cents(self.total(np.where(self.debt | (self.weight == 0), 0.0, self.value)))
 
     def owed(self) -> F64:
-        """Debt of each position. [USD]"""
-        return self.total(np.where(self.debt, self.value, 0.0))
+        """Debt of each position. [USD, whole cents]"""
+        return to_cents(self.total(np.where(self.debt, self.value, 0.0)))
 
 
 def runs(position: I64, positions: int) -> I64:

@@ -1,11 +1,13 @@
 """One market's positions and what a shock does to them, as columns every protocol fills alike."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from .legs import Legs
+from .rounding import significant, to_cents
 from .shocks import Shock
 
 U8 = npt.NDArray[np.uint8]
@@ -74,10 +76,10 @@ class Exposure:
     ratio : float64 array
         p* over the present answer; NaN where side is 0.
     at_risk : float64 array
-        Collateral at risk, valued at p*. [USD]; 0 where side is 0
+        Collateral at risk, valued at p*. [USD, whole cents]; 0 where side is 0
     seizable : float64 array
         What the first liquidation call may take one unit beyond p* (at present prices for the
-        already liquidatable). [USD]
+        already liquidatable). [USD, whole cents]
     callable : bool array
         Whether any pair can be called there.
     """
@@ -91,14 +93,14 @@ class Exposure:
     seizable: F64
     callable: Bool
 
-    @property
+    @cached_property
     def price(self) -> F64:
-        """p*. [USD; a ratio under the market shock]"""
-        return self.ratio * self.shock.spot
+        """p*, the same digits in ticks, bands and tables. [USD; a ratio under the market shock]"""
+        return significant(self.ratio * self.shock.spot)
 
 
 def at_risk(legs: Legs, shock: Shock, side: I8, ratio: F64) -> F64:
-    """Collateral at risk of each position, valued at p*. [USD]
+    """Collateral at risk of each position, valued at p*. [USD, whole cents]
 
     Long: the counted collateral that follows the shock. Short: all counted collateral.
     """
@@ -107,4 +109,4 @@ def at_risk(legs: Legs, shock: Shock, side: I8, ratio: F64) -> F64:
     moving = legs.total(np.where(moves, counted, 0.0))
     still = legs.total(np.where(moves, 0.0, counted))
     factor = np.nan_to_num(ratio)
-    return np.where(side == 0, 0.0, moving * factor + np.where(side < 0, still, 0.0))
+    return to_cents(np.where(side == 0, 0.0, moving * factor + np.where(side < 0, still, 0.0)))

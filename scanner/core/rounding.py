@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 F64 = npt.NDArray[np.float64]
+I64 = npt.NDArray[np.int64]
 
 
 def digits(value: float) -> float:
@@ -18,6 +19,53 @@ def digits(value: float) -> float:
 def cents(value: float) -> float:
     """Dollars, rounded to cents for show."""
     return round(float(value), 2)
+
+
+def to_cents(values: F64) -> F64:
+    """Dollars, each rounded to the cent: done once per position, so that all sums agree.
+
+    >>> to_cents(np.array([1.005, 2.675, 0.004])).tolist()
+    [1.0, 2.68, 0.0]
+    """
+    whole: F64 = np.rint(values * 100.0)
+    return whole / 100.0
+
+
+def summed(values: F64) -> float:
+    """The exact sum of dollars that are whole cents, whatever their order, up to 9e13 dollars.
+
+    >>> summed(np.array([0.1] * 10))
+    1.0
+    """
+    return float(np.rint(values * 100.0).sum()) / 100.0
+
+
+def summed_by(place: I64, values: F64, groups: int = 0) -> F64:
+    """Like `summed`, of the values that share a `place` (0 to n - 1): float64[max(n, groups)].
+
+    >>> summed_by(np.array([0, 1, 0]), np.array([0.1, 5.0, 0.2])).tolist()
+    [0.3, 5.0]
+    """
+    whole = np.bincount(place, np.rint(values * 100.0), groups)
+    return whole.astype(np.float64, copy=False) / 100.0
+
+
+def significant(values: F64) -> F64:
+    """Positive numbers to 15 significant digits: what is left of a product when its noise is not.
+
+    >>> significant(np.array([1781.0900000000001, 1.2345678901234567e-9, np.nan])).tolist()
+    [1781.09, 1.23456789012346e-09, nan]
+    """
+    result = values.copy()
+    some = np.flatnonzero(values > 0)
+    exponent = 14.0 - np.floor(np.log10(values[some]))
+    # Powers of ten from 1e0 to 1e22 are exact, so one division gives the float nearest the decimal.
+    exact = (exponent >= 0) & (exponent <= 22)
+    scale = 10.0 ** exponent[exact]
+    result[some[exact]] = np.rint(values[some[exact]] * scale) / scale
+    for k in some[~exact].tolist():  # prices below 1e-8 or above 1e15: hardly any
+        result[k] = float(f"{values[k]:.15g}")
+    return result
 
 
 def rounded(values: F64, digits: int) -> list[float]:

@@ -126,7 +126,7 @@ def _exposed(name: str, exposure: Exposure, rows: I64) -> Columns:
     return {
         "driver": np.full(len(rows), name, object),
         "side": SIDE_NAMES[side],
-        "liquidation_price_usd": np.round(price, 8),
+        "liquidation_price_usd": price,
         "liquidation_ratio": exposure.ratio[rows],
         "liquidation_price_raw": raw,
         "price_feed": np.full(len(rows), "0x" + shock.feed.hex() if shock.feed else "", object),

@@ -1,4 +1,4 @@
-"""From priced positions to the lists of the document: bands, ticks, drivers, already liquidatable.
+"""From priced positions to the lists of the document: ticks, drivers, already liquidatable.
 
 One shock at a time, across all markets. Rows are plain dicts with the document's keys; every sum is
 over a fixed order of positions, so that the same block gives the same digits.
@@ -11,20 +11,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .bands import Band, BandSettings, find_bands
-from .legs import rows_of, runs
 from .positions import Exposure, Holdings
-from .rounding import cents, decimal, digits, rounded, shown
-from .ticks import tick_table
+from .rounding import cents, rounded, summed, summed_by
+from .ticks import tick_of, tick_table
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
 SIDES: tuple[tuple[Literal["long", "short"], int], ...] = (("long", 1), ("short", -1))
-LARGE_SHARE = BandSettings().wall_share  # an account with this share of the view is a large one
 LISTED = 100  # already liquidatable accounts that are listed one by one
-
-_Part = tuple[Holdings, Exposure, I64]  # a market's, and where each position's legs begin
 
 
 @dataclass(frozen=True)
@@ -70,27 +65,12 @@ def _keys(addresses: npt.NDArray[np.uint8]) -> npt.NDArray[np.bytes_]:
     return np.ascontiguousarray(addresses).view("S20").ravel()
 
 
-def bands(
-    name: str, entries: Sequence[tuple[Holdings, Exposure]], spot: float, *, ratio: bool
-) -> list[dict[str, Any]]:
-    """Band and wall rows of one shock: long before short, each by collateral."""
-    rows = []
-    parts = [(h, e, runs(h.legs.position, h.legs.positions)) for h, e in entries]
-    for side, sign in SIDES:
-        one = pool(entries, sign)
-        found = find_bands(one.price, one.at_risk, one.owner, spot, side)
-        if not found:
-            continue
-        view = _in_view(one, spot, side)
-        rows += [_band(name, side, band, one, parts, view, ratio=ratio) for band in found]
-    return rows
-
-
 def ticks(
     name: str, entries: Sequence[tuple[Holdings, Exposure]], *, ratio: bool
 ) -> list[dict[str, Any]]:
     """Occupied ticks of one shock, long before short, by tick."""
     rows = []
+    protocols = [holdings.protocol for holdings, _ in entries]
     for side, sign in SIDES:
         one = pool(entries, sign)
         if not len(one.price):
@@ -103,20 +83,45 @@ def ticks(
             rounded(table.collateral_at_risk, 2),
             rounded(table.debt, 2),
             table.positions.tolist(),
+            shares(tick_of(one.price) - table.tick[0], one.at_risk, one.market, protocols),
         )
         rows += [
             {
                 "driver": name,
                 "side": side,
                 "tick": tick,
-                **_range(low, high, ratio=ratio),
+                **edges(low, high, ratio=ratio),
                 "collateral_at_risk_usd": at_risk,
                 "debt_usd": debt,
                 "positions": positions,
+                "by_protocol": by_protocol,
             }
-            for tick, low, high, at_risk, debt, positions in zip(*columns, strict=True)
+            for tick, low, high, at_risk, debt, positions, by_protocol in zip(*columns, strict=True)
         ]
     return rows
+
+
+def shares(
+    place: I64, at_risk: F64, market: I64, protocols: Sequence[str]
+) -> list[dict[str, float]]:
+    """For each occupied place (0 to n - 1, rising) its dollars by protocol, by name.
+
+    Parameters
+    ----------
+    place, at_risk, market : arrays of one length
+        Where a position lies, its dollars (whole cents), and the market it belongs to.
+    protocols : sequence of str
+        The protocol of each market; several markets may share one.
+    """
+    names = sorted(set(protocols))
+    number = np.array([names.index(name) for name in protocols], np.int64)
+    key = place * len(names) + number[market]
+    count = np.bincount(key, minlength=(int(place.max()) + 1) * len(names)).reshape(-1, len(names))
+    usd = rounded(summed_by(key, at_risk, count.size), 2)
+    return [
+        {name: usd[row * len(names) + k] for k, name in enumerate(names) if count[row, k]}
+        for row in np.flatnonzero(count.any(axis=1)).tolist()
+    ]
 
 
 def driver(
@@ -136,8 +141,8 @@ def driver(
         "feed": "0x" + shock.feed.hex() if shock.feed else None,
         "description": shock.description,
         "borrowers": borrowers,
-        "debt_usd": cents(sum(h.legs.owed()[t].sum() for (h, _), t in pairs)),
-        "collateral_usd": cents(sum(h.legs.collateral()[t].sum() for (h, _), t in pairs)),
+        "debt_usd": cents(sum(summed(h.legs.owed()[t]) for (h, _), t in pairs)),
+        "collateral_usd": cents(sum(summed(h.legs.collateral()[t]) for (h, _), t in pairs)),
     }
 
 
@@ -147,8 +152,8 @@ def already_liquidatable(holdings: Sequence[Holdings]) -> dict[str, Any]:
     for one in holdings:
         now = np.flatnonzero(one.liquidatable)
         held, owed = one.legs.collateral()[now], one.legs.owed()[now]
-        collateral, debt = collateral + float(held.sum()), debt + float(owed.sum())
-        bad += float(np.maximum(owed - held, 0.0).sum())
+        collateral, debt = collateral + summed(held), debt + summed(owed)
+        bad += summed(np.maximum(owed - held, 0.0))
         rows += [
             {
                 "protocol": one.protocol,
@@ -170,7 +175,8 @@ def already_liquidatable(holdings: Sequence[Holdings]) -> dict[str, Any]:
     }
 
 
-def _range(low: float, high: float, *, ratio: bool) -> dict[str, Any]:
+def edges(low: float, high: float, *, ratio: bool) -> dict[str, Any]:
+    """The keys of a price range; of a range of ratios under the market shock."""
     if not ratio:
         return {"low_usd": low, "high_usd": high}
     return {"low_usd": None, "high_usd": None, "low_ratio": low, "high_ratio": high}
@@ -180,93 +186,3 @@ def _following(holdings: Holdings, exposure: Exposure) -> float:
     """Collateral in the market that follows the shock. [USD]"""
     legs = holdings.legs
     return float(legs.value[~legs.debt & exposure.shock.follows[legs.token]].sum())
-
-
-def _in_view(one: Pool, spot: float, side: str) -> float:
-    """All collateral at risk in the band finder's window. [USD]"""
-    window = BandSettings().window
-    low, high = (spot * (1 - window), spot) if side == "long" else (spot, spot * (1 + window))
-    return float(one.at_risk[(one.price >= low) & (one.price <= high)].sum())
-
-
-def _band(
-    name: str,
-    side: str,
-    band: Band,
-    one: Pool,
-    parts: Sequence[_Part],
-    view: float,
-    *,
-    ratio: bool,
-) -> dict[str, Any]:
-    members = np.sort(band.members)
-    by_owner = np.bincount(
-        np.unique(one.owner[members], return_inverse=True)[1], one.at_risk[members]
-    )
-    tokens, by_protocol = _contents(side, members, one, parts)
-    low, high = (band.low, band.high) if ratio else (shown(band.low), shown(band.high))
-    quality = None
-    if band.chance_bound is not None:
-        quality = "strong" if band.chance_bound <= 0.01 else "fair"
-    return {
-        "driver": name,
-        "side": side,
-        "kind": band.kind,
-        **_range(low, high, ratio=ratio),
-        "tick_low": band.tick_low,
-        "tick_high": band.tick_high,
-        "collateral_at_risk_usd": cents(band.amount),
-        "collateral_tokens": tokens,
-        "normal_usd": None if band.normal is None else cents(band.normal),
-        "chance_bound": None if band.chance_bound is None else digits(band.chance_bound),
-        "quality": quality,
-        "seizable_usd": cents(one.seizable[members].sum()),
-        "debt_usd": cents(one.debt[members].sum()),
-        "positions": band.positions,
-        "accounts": band.accounts,
-        "large_accounts": int((by_owner >= LARGE_SHARE * view).sum()),
-        "effective_accounts": round(band.effective_accounts, 4),
-        "top_account_share": round(band.top_share, 6),
-        "distance": round(band.distance, 6),
-        "dominant_token": tokens[0]["symbol"] if tokens else None,
-        "by_protocol": by_protocol,
-    }
-
-
-def _contents(
-    side: str, members: I64, one: Pool, parts: Sequence[_Part]
-) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """Tokens of the members' collateral at risk (largest first), and its dollars by protocol."""
-    amounts: dict[bytes, list[Any]] = {}
-    by_protocol: dict[str, float] = {}
-    for k, (holdings, exposure, begin) in enumerate(parts):
-        rows = members[one.market[members] == k]
-        if not len(rows):
-            continue
-        worth = float(one.at_risk[rows].sum())
-        by_protocol[holdings.protocol] = by_protocol.get(holdings.protocol, 0.0) + worth
-        legs = holdings.legs
-        leg, _ = rows_of(begin, one.position[rows])
-        ratio = exposure.ratio[legs.position[leg]]
-        follows = exposure.shock.follows[legs.token[leg]]
-        counted = ~legs.debt[leg] & (legs.weight[leg] > 0)
-        if side == "long":
-            counted &= follows
-        leg, value = leg[counted], (legs.value[leg] * np.where(follows, ratio, 1.0))[counted]
-        for token in np.unique(legs.token[leg]).tolist():
-            mine = legs.token[leg] == token
-            info = holdings.tokens[token]
-            entry = amounts.setdefault(info.address, [info, 0, 0.0])
-            entry[1] += int(holdings.amounts[leg[mine]].sum())
-            entry[2] += float(value[mine].sum())
-    tokens = sorted(amounts.values(), key=lambda entry: (-entry[2], entry[0].address))
-    rows_out = [
-        {
-            "address": "0x" + info.address.hex(),
-            "symbol": info.symbol,
-            "amount": decimal(raw, info.unit),
-            "usd": cents(usd),
-        }
-        for info, raw, usd in tokens
-    ]
-    return rows_out, {name: cents(usd) for name, usd in sorted(by_protocol.items())}

@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from .rounding import summed_by
+
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 
@@ -108,8 +110,8 @@ def tick_table(price: F64, at_risk: F64, debt: F64) -> TickTable:
 
     Args:
         price: liquidation prices [USD], float64[n], finite and above zero.
-        at_risk: collateral at risk at that price [USD], float64[n].
-        debt: debt [USD], float64[n].
+        at_risk: collateral at risk at that price [USD, whole cents], float64[n].
+        debt: debt [USD, whole cents], float64[n].
 
     Raises:
         ValueError: a price that is not finite and above zero, or columns of different length.
@@ -127,7 +129,7 @@ def tick_table(price: F64, at_risk: F64, debt: F64) -> TickTable:
         tick=ticks,
         low=tick_low(ticks),
         high=tick_low(ticks + 1),
-        collateral_at_risk=np.bincount(place, weights=at_risk)[occupied].astype(np.float64),
-        debt=np.bincount(place, weights=debt)[occupied].astype(np.float64),
+        collateral_at_risk=summed_by(place, at_risk)[occupied],
+        debt=summed_by(place, debt)[occupied],
         positions=positions[occupied].astype(np.int64),
     )

@@ -9,6 +9,7 @@ from scanner.chain import abi
 from scanner.chain.pinned import Chain
 from scanner.core import integers
 from scanner.core.positions import Exposure, Holdings, Token, at_risk
+from scanner.core.rounding import to_cents
 from scanner.core.shocks import Shock
 from scanner.core.states import States
 from scanner.errors import Problem
@@ -115,7 +116,7 @@ class AaveSurvey:
         call = first_call(self.book, positions, shock, answer, exact=False)
         seizable = np.zeros(len(now))
         callable_ = np.zeros(len(now), np.bool_)
-        seizable[positions], callable_[positions] = call.value, call.callable
+        seizable[positions], callable_[positions] = to_cents(call.value), call.callable
         return seizable, callable_
 
     def parity(self, chain: Chain, count: int | None) -> Parity:
