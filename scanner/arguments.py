@@ -69,6 +69,20 @@ class Verify(ParamType):
         return int(text)
 
 
+class Keep(ParamType):
+    """For how many days scans are kept as history; None stands for all of them, for ever."""
+
+    name = "DAYS|all"
+
+    def convert(self, value: Any, param: Parameter, ctx: Context) -> int | None:
+        text = str(value)
+        if text == "all":
+            return None
+        if not _digits(text) or not 2 <= int(text) <= 36_500:
+            self.fail(f'"{text}" is neither a number of days from 2 up nor "all"', param, ctx)
+        return int(text)
+
+
 class Positive(ParamType):
     """A finite number above zero, with what it counts in its name."""
 

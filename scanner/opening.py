@@ -11,6 +11,7 @@ from scanner.chain.pinned import Chain
 from scanner.deployments import ChainInfo, Market, chain_info, markets
 from scanner.errors import MarketError, Problem, UsageError
 from scanner.protocols import Adapter, adapters
+from scanner.store.retention import DAYS
 from scanner.watching import Watch
 
 
@@ -27,6 +28,7 @@ class Request:
     shocks: tuple[str, ...] = ()
     verify: int | None = 100
     patience: float = 600.0
+    keep: int | None = DAYS  # days of six-hourly history (store/retention.py); None: all scans
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,15 @@ scanning = _all(
         help="How long to wait without progress before stopping; what was read is kept.",
     ),
     click.option(
+        "--keep",
+        type=arguments.Keep(),
+        metavar=arguments.Keep.name,
+        default="30",
+        show_default=True,
+        help="How many days of history to keep, one scan for every 6 hours; besides, every scan of"
+        " the last 2 days and one a day for ever. Positions are kept for 7 days.",
+    ),
+    click.option(
         "--quiet", is_flag=True, help="Print nothing but errors, and what --json asks for."
     ),
 )

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scanner.errors import StoreError, UsageError
+from scanner.errors import ScanGone, StoreError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,21 @@ class Stored:
     document: Mapping[str, Any]
     newer: int | None
 
+    @property
+    def scan_id(self) -> str:
+        """What it is called in every output."""
+        return self.snapshot.scan_id
+
+    @cached_property
+    def positions(self) -> "pd.DataFrame":
+        """The positions table, read once."""
+        return self.snapshot.positions()
+
+    @cached_property
+    def legs(self) -> "pd.DataFrame":
+        """The legs table, read once."""
+        return self.snapshot.legs()
+
 
 def newest(store: Path, chain: str | int | None) -> Stored:
     """The newest complete scan in `store`; the newest incomplete one if none is complete.
@@ -47,7 +63,36 @@ def newest(store: Path, chain: str | int | None) -> Stored:
     from scanner.deployments import chain_info
     from scanner.store import snapshots
 
-    chain_id = None if chain is None else chain_info(chain).chain_id
+    number = chain_id(store, chain)
+    while True:
+        latest = snapshots.newest(store, number, complete=None)
+        if latest is None:
+            raise UsageError(
+                f"The store holds no scan of {chain_info(number).name}.",
+                chains=", ".join(chain_info(each).name for each in snapshots.chains(store)),
+                store=store,
+            )
+        whole = latest if latest.complete else snapshots.newest(store, number, complete=True)
+        try:
+            if whole is None:
+                return Stored(latest, _checked(latest), None)
+            return Stored(whole, _checked(whole), None if whole == latest else latest.block)
+        except ScanGone:  # retention was faster: look again
+            continue
+
+
+def chain_id(store: Path, chain: str | int | None) -> int:
+    """The id of a chain, which must be named where the store holds several.
+
+    Raises
+    ------
+    UsageError
+        No scan at all, several chains and none named, or an unknown name.
+    """
+    from scanner.deployments import chain_info
+    from scanner.store import snapshots
+
+    number = None if chain is None else chain_info(chain).chain_id
     held = snapshots.chains(store)
     if not held:
         raise UsageError(
@@ -55,21 +100,45 @@ def newest(store: Path, chain: str | int | None) -> Stored:
             store=store,
             fix="run `bandscan scan --chain ethereum`, or name another store with --store",
         )
-    names = ", ".join(chain_info(each).name for each in held)
-    if chain_id is None and len(held) > 1:
+    if number is None and len(held) > 1:
         raise UsageError(
-            "The store holds scans of several chains.", chains=names, fix="name one with --chain"
+            "The store holds scans of several chains.",
+            chains=", ".join(chain_info(each).name for each in held),
+            fix="name one with --chain",
         )
-    chain_id = held[0] if chain_id is None else chain_id
-    latest = snapshots.newest(store, chain_id, complete=None)
-    if latest is None:
+    return held[0] if number is None else number
+
+
+def by_id(store: Path, chain: str | int | None, name: str) -> Stored:
+    """The stored scan of a block number (the one written last), a scan id, or the start of one.
+
+    Raises
+    ------
+    UsageError
+        No stored scan is called so, or several are.
+    StoreError
+        It is damaged or was written by a newer version.
+    """
+    from scanner.store import snapshots
+
+    listed = snapshots.listed(store, chain_id(store, chain), damaged=[])
+    block = int(name) if name.isascii() and name.isdecimal() else None
+    found = [scan for scan in listed if scan.block == block][-1:]
+    found = found or [scan for scan in listed if scan.scan_id.startswith(name)]
+    if len(found) != 1:
+        many = "Several stored scans are" if found else "No stored scan is"
+        shown = found[-3:] or listed[-3:]
         raise UsageError(
-            f"The store holds no scan of {chain_info(chain_id).name}.", chains=names, store=store
+            f'{many} called "{name}".',
+            stored=", ".join(scan.scan_id for scan in shown),
+            fix="`bandscan scans` lists them; a block number or the start of a scan id will do",
         )
-    whole = latest if latest.complete else snapshots.newest(store, chain_id, complete=True)
-    if whole is None:
-        return Stored(latest, _checked(latest), None)
-    return Stored(whole, _checked(whole), None if whole == latest else latest.block)
+    return opened(found[0])
+
+
+def opened(snapshot: "Snapshot") -> Stored:
+    """A stored scan with its document, checked; raises StoreError where it is damaged."""
+    return Stored(snapshot, _checked(snapshot), None)
 
 
 def driver(document: Mapping[str, Any], name: str) -> str:
@@ -93,20 +162,24 @@ def driver(document: Mapping[str, Any], name: str) -> str:
 def rows_of(
     document: Mapping[str, Any],
     key: str,
-    name: str,
-    side: str | None,
+    name: str | None,
+    side: str | None = None,
     low: float | None = None,
     high: float | None = None,
 ) -> list[dict[str, Any]]:
-    """The bands or ticks of a driver that touch [low, high], in the document's order."""
+    """The bands or ticks (of one driver) that touch [low, high], in the document's order."""
     return [
         row
         for row in document[key]
-        if row["driver"] == name
-        and side in (None, row["side"])
-        and (low is None or _edge(row, "high") >= low)
-        and (high is None or _edge(row, "low") <= high)
+        if name in (None, row["driver"]) and side in (None, row["side"]) and touches(row, low, high)
     ]
+
+
+def touches(row: Mapping[str, Any], low: float | None, high: float | None) -> bool:
+    """Whether a row's price range (of ratios under the `market` shock) touches [low, high]."""
+    return (low is None or _edge(row, "high") >= low) and (
+        high is None or _edge(row, "low") <= high
+    )
 
 
 def near_spot(
@@ -121,17 +194,28 @@ def near_spot(
 
 
 def positions_of(
-    stored: Stored, name: str, side: str | None, low: float | None, high: float | None, sort: str
+    stored: Stored,
+    name: str,
+    side: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    sort: str = "distance",
+    *,
+    protocol: str | None = None,
+    least: float | None = None,
 ) -> tuple["pd.DataFrame", int]:
     """The positions that the driver can liquidate, with their distance from spot, sorted.
 
+    `least`: only those with so much collateral at risk [USD].
     Those already liquidatable have no liquidation price: they are not among them, but counted
     in the second value.
     """
     from scanner.outputs.phrases import spot
 
-    frame = stored.snapshot.positions()
+    frame = stored.positions
     frame = frame[frame["driver"] == name]
+    if protocol is not None:
+        frame = frame[frame["protocol"] == protocol]
     now = frame["already_liquidatable"]
     # under the `market` shock a price is a multiple of the present one
     price = frame["liquidation_price_usd"].fillna(frame["liquidation_ratio"])
@@ -140,6 +224,8 @@ def positions_of(
         keep &= price >= low
     if high is not None:
         keep &= price <= high
+    if least is not None:
+        keep &= frame["collateral_at_risk_usd"] >= least
     found = frame[keep].copy()
     found["distance"] = price[keep] / (spot(stored.document, name) or 1.0) - 1
     column, descending = SORTS[sort]
@@ -150,9 +236,9 @@ def positions_of(
 
 def account_rows(stored: Stored, address: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Positions and legs of the accounts at this address or owned by it."""
-    positions = stored.snapshot.positions()
+    positions = stored.positions
     mine = positions[(positions["account"] == address) | (positions["owner"] == address)]
-    legs = stored.snapshot.legs()
+    legs = stored.legs
     return records(mine), records(legs[legs["account"].isin([address, *mine["account"]])])
 
 

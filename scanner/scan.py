@@ -11,12 +11,12 @@ from typing import Any
 
 from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
-from scanner.errors import ReadError, StateGone
+from scanner.errors import ReadError, StateGone, StoreError
 from scanner.findings import Surveyed, findings
 from scanner.mirror import market_number, mirror
 from scanner.opening import Opened, Request, connected, opened
 from scanner.outputs.document import encode
-from scanner.store import snapshots
+from scanner.store import retention, snapshots
 from scanner.store.ledger import Ledger
 from scanner.watching import SILENT, Watch
 
@@ -93,7 +93,13 @@ def run(request: Request, watch: Watch = SILENT) -> Finished:
         content,
         found.positions,
         found.legs,
+        timestamp=chain.block.timestamp,
     )
+    if request.keep is not None:
+        try:
+            retention.prune(request.store, chain.chain_id, request.keep, spared=path)
+        except StoreError as error:  # the scan itself is safe and is what was asked for
+            watch.say(f"old scans could not be removed: {error.what}")
     return Finished(found.document, content, complete, found.positions, path, facts)
 
 

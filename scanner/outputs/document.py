@@ -1,4 +1,4 @@
-"""JSON out: parts of a scan's document for the reading commands, and its certificate in short."""
+"""JSON out, and what a scan's document says of itself: its certificate in short, its reasons."""
 
 import json
 import math
@@ -45,15 +45,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, str | int):
         return value
     return plain(value.tolist()) if hasattr(value, "tolist") else str(value)
-
-
-def part(document: Document, **lists: object) -> dict[str, Any]:
-    """A reading command's answer: what it was read from, and the lists asked for."""
-    return {
-        **{key: document[key] for key in ("schema", "chain_id", "block", "complete")},
-        "certificate_summary": certificate_summary(document),
-        **lists,
-    }
 
 
 def certificate_summary(document: Document) -> dict[str, Any]:

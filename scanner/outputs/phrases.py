@@ -130,3 +130,8 @@ def more(document: Document) -> str:
 def no_band(document: Document) -> str:
     """Never "no risk"."""
     return "no band stands out" if document["complete"] else "no band found in what was read"
+
+
+def so_far(document: Document) -> str:
+    """What is added to "none": of an incomplete scan it says nothing about the rest."""
+    return "" if document["complete"] else " found in what was read"

@@ -75,7 +75,8 @@ def show_table(screen: Screen, columns: Sequence[Column], *, wide: bool = False)
     screen.width = width
     left_out = [column.head for column in columns if column not in kept]
     if left_out:
-        note = f"left out to fit {width} columns: {', '.join(left_out)} (--wide shows all)"
+        names = ", ".join(dict.fromkeys(left_out))
+        note = f"left out to fit {width} columns: {names} (--wide shows all)"
         screen.print(Text(note, "dim"))
 
 

@@ -112,7 +112,7 @@ def _totals(screen: Screen, document: Document) -> None:
             + (f", {phrases.at_least(document, bad)} of it bad debt" if bad else "")
         )
     else:
-        screen.print("Already liquidatable: none" + _so_far(document))
+        screen.print("Already liquidatable: none" + phrases.so_far(document))
     for row in document["unknown"]:
         debt = (
             "debt without a price"
@@ -196,7 +196,3 @@ def _parity(document: Document) -> tuple[str, bool]:
         verb = "differs" if mismatches == 1 else "differ"
         text += f", {words.count(mismatches, 'account')} {verb}"
     return text, mismatches == 0
-
-
-def _so_far(document: Document) -> str:
-    return "" if document["complete"] else " found in what was read"

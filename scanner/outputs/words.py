@@ -196,6 +196,33 @@ def times(value: object) -> str:
     return f"{factor:,.0f}x" if factor >= 9.95 else f"{factor:.1f}x"
 
 
+def odds(long: object, short: object) -> str:
+    """Longs against shorts.
+
+    >>> odds(1.06e9, 248e6), odds(3e6, 12e6), odds(5.0, 0.0), odds(0.0, 0.0), odds(None, 1.0)
+    ('4.3 : 1', '1 : 4', 'longs only', 'nothing on either side', 'n/a')
+    """
+    one, other = number(long), number(short)
+    if one is None or other is None:
+        return MISSING
+    if not one or not other:
+        only = "longs only" if one else "shorts only"
+        return only if one or other else "nothing on either side"
+    larger = max(one, other) / min(one, other)
+    shown = f"{larger:,.0f}" if larger >= 9.95 else f"{larger:.1f}".removesuffix(".0")
+    return f"{shown} : 1" if one >= other else f"1 : {shown}"
+
+
+def change(value: object) -> str:
+    """Dollars more or less, with their sign.
+
+    >>> change(12_300.0), change(-2.4e9), change(0.0), change(None)
+    ('+$12.3k', '-$2.40B', '$0', 'n/a')
+    """
+    amount = number(value)
+    return f"+{usd(amount)}" if amount is not None and amount > 0 else usd(amount)
+
+
 def count(value: int, one: str, many: str = "") -> str:
     """
     >>> count(1, "account"), count(21240, "account"), count(2, "is", "are")

@@ -4,9 +4,10 @@
         scan.json           the document, byte for byte
         positions.parquet   one row per position and driver
         legs.parquet
-        meta.json           complete or not, and the order among the scans of one block
+        meta.json           complete or not, the block's time, which of the scans of one block
 
-Whatever is visible under such a name is whole. meta.json is no part of the digest.
+Whatever is visible under such a name is whole. meta.json is no part of the digest. What is kept for
+how long, and how a scan leaves without harm to its readers, is in retention.py.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,32 +23,46 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from scanner.errors import StoreError, UsageError
-from scanner.store import errors_explained, locked, synced, writable_directory
+from scanner.errors import ScanGone, StoreError, UsageError
+from scanner.store import errors_explained, locked, synced, tables, writable_directory
+from scanner.store.tables import Columns
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
-
-Columns = Mapping[str, npt.NDArray[Any] | Sequence[str | None]]
 
 FOLDER = "scans"
 NAME = re.compile(r"(?P<block>\d{12,})-[0-9a-f]{8}-(?P<digest>[0-9a-f]{8})")
-_HEAD = 256  # rows of a table that are looked at to choose its encoding
-_BUFFER = 2**20
+TABLES = ("positions.parquet", "legs.parquet")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One stored scan. Its methods raise StoreError (exit 2) where a file of it is damaged."""
+    """One stored scan.
+
+    Its methods raise StoreError (exit 2) where a file of it is damaged, and ScanGone where
+    retention has removed it since it was listed.
+    """
 
     path: Path
     chain_id: int
     block: int
     complete: bool
+
+    @property
+    def scan_id(self) -> str:
+        """Its name in every output: block, start of the block's hash, digest of the document."""
+        return self.path.name
+
+    @property
+    def has_tables(self) -> bool:
+        """False once retention has left only the document."""
+        return not _meta(self.path)["thinned"]
+
+    @property
+    def timestamp(self) -> int:
+        """The block's time. [Unix seconds]"""
+        known: int | None = _meta(self.path)["timestamp"]
+        return int(self.document()["block"]["timestamp"]) if known is None else known
 
     def document_bytes(self) -> bytes:
         """The document as it was written, checked against the digest in the directory's name."""
@@ -69,11 +84,23 @@ class Snapshot:
 
     def positions(self) -> "pd.DataFrame":
         """The positions table, columns and dtypes as they were written."""
-        return _read(self.path / "positions.parquet")
+        return self._table("positions.parquet")
 
     def legs(self) -> "pd.DataFrame":
         """The legs table."""
-        return _read(self.path / "legs.parquet")
+        return self._table("legs.parquet")
+
+    def _table(self, name: str) -> "pd.DataFrame":
+        if not self.has_tables:
+            raise StoreError(
+                "The positions of this scan are no longer kept, only its bands and totals.",
+                scan=self.scan_id,
+                fix="ask about a newer scan (`bandscan scan --keep` says how long tables are kept)",
+            )
+        try:
+            return tables.read(self.path / name)
+        except tables.Unreadable as error:
+            raise _damaged(self.path / name) from error
 
 
 def write(
@@ -85,6 +112,8 @@ def write(
     document: bytes,
     positions: Columns,
     legs: Columns,
+    *,
+    timestamp: int | None = None,
 ) -> Path:
     """Store a finished scan in the store at `directory` and return where it lies.
 
@@ -96,7 +125,7 @@ def write(
     StoreError
         Exit 3: no room, nothing of the scan visible. Exit 2: the directory cannot be used.
     """
-    tables = {"positions.parquet": positions, "legs.parquet": legs}
+    columns = dict(zip(TABLES, (positions, legs), strict=True))
     scans = writable_directory(directory) / FOLDER
     name = f"{block_number:012d}-{block_hash[:4].hex()}-{_digest(document)}"
     final = scans / str(chain_id) / name
@@ -110,9 +139,10 @@ def write(
             if final.exists():
                 return final
             order = 1 + _last_order(final.parent, block_number)
-            meta = json.dumps({"complete": complete, "order": order}).encode()
+            facts = {"complete": complete, "order": order, "timestamp": timestamp}
+            meta = json.dumps(facts).encode()
             try:
-                _fill(aside, {"scan.json": document, "meta.json": meta}, tables)
+                _fill(aside, {"scan.json": document, "meta.json": meta}, columns)
                 final.parent.mkdir(exist_ok=True)
                 os.rename(aside, final)
             except BaseException:
@@ -150,8 +180,37 @@ def newest(directory: Path, chain_id: int | None, complete: bool | None = True) 
         if not held:
             return None
         chain_id = held[0]
-    listed = sorted(_listed(directory / FOLDER / str(chain_id)), reverse=True)
-    for block, group in groupby(listed, key=lambda pair: pair[0]):
+    while True:
+        try:
+            return _newest(directory / FOLDER / str(chain_id), chain_id, complete)
+        except ScanGone:  # retention was faster: look again at what there is now
+            continue
+
+
+def listed(
+    directory: Path, chain_id: int, damaged: list[StoreError] | None = None
+) -> list[Snapshot]:
+    """Every stored scan of a chain, by block and, of one block, in the order they were written.
+
+    Scans that cannot be read are put into `damaged`; without it the first of them raises.
+    """
+    found = []
+    for block, path in sorted(_listed(directory / FOLDER / str(chain_id))):
+        try:
+            meta = _meta(path)
+        except ScanGone:
+            continue
+        except StoreError as error:
+            if damaged is None:
+                raise
+            damaged.append(error)
+            continue
+        found.append(((block, meta["order"]), path, meta["complete"]))
+    return [Snapshot(path, chain_id, key[0], complete) for key, path, complete in sorted(found)]
+
+
+def _newest(folder: Path, chain_id: int, complete: bool | None) -> Snapshot | None:
+    for block, group in groupby(sorted(_listed(folder), reverse=True), key=lambda pair: pair[0]):
         found = [(_meta(path), path) for _, path in group]
         fit = [(meta, path) for meta, path in found if meta["complete"] or not complete]
         if fit:
@@ -198,7 +257,13 @@ def _last_order(folder: Path, block_number: int) -> int:
 def _meta(path: Path) -> dict[str, Any]:
     try:
         meta = json.loads((path / "meta.json").read_bytes())
-        return {"complete": bool(meta["complete"]), "order": int(meta["order"])}
+        timestamp = meta.get("timestamp")  # scans of the first release do not have it
+        return {
+            "complete": bool(meta["complete"]),
+            "order": int(meta["order"]),
+            "timestamp": None if timestamp is None else int(timestamp),
+            "thinned": bool(meta.get("thinned", False)),
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path / "meta.json") from error
 
@@ -207,63 +272,20 @@ def _digest(document: bytes) -> str:
     return hashlib.sha256(document).hexdigest()[:8]
 
 
-def _table(columns: Columns) -> "pa.Table":
-    import pyarrow as pa
-
-    def column(values: npt.NDArray[Any] | Sequence[str | None]) -> "pa.Array":
-        if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
-            return pa.array(values)
-        # Named, so that an empty or wholly unknown column is text as well.
-        return pa.array(values, pa.string())
-
-    return pa.table({name: column(values) for name, values in columns.items()})
-
-
-def _parquet(columns: Columns, path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = _table(columns)
-    # Only text that repeats gains by a dictionary; whether it does shows in the first rows.
-    head = table.slice(0, _HEAD)
-    repeating = [
-        field.name
-        for field in table.schema
-        if field.type == pa.string() and len(set(head[field.name].to_pylist())) <= _HEAD // 4
-    ]
-    # Files that are read whole need no statistics of their parts. Through a large buffer, because
-    # Arrow hands over each piece of each column by itself.
-    with path.open("wb", buffering=_BUFFER) as file:
-        pq.write_table(
-            table, file, compression="zstd", use_dictionary=repeating, write_statistics=False
-        )
-
-
-def _fill(folder: Path, files: Mapping[str, bytes], tables: Mapping[str, Columns]) -> None:
+def _fill(folder: Path, files: Mapping[str, bytes], columns: Mapping[str, Columns]) -> None:
     folder.mkdir()
     for name, data in files.items():
         (folder / name).write_bytes(data)
     # Side by side: encoding, compressing and waiting for the disk leave the interpreter free.
     with ThreadPoolExecutor() as workers:
-        list(workers.map(_parquet, tables.values(), (folder / name for name in tables)))
-        list(workers.map(synced, (folder / name for name in (*files, *tables))))
+        list(workers.map(tables.write, columns.values(), (folder / name for name in columns)))
+        list(workers.map(synced, (folder / name for name in (*files, *columns))))
     synced(folder)
 
 
-def _read(path: Path) -> "pd.DataFrame":
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        # Not read_table: it would take "x=1" in the store's path for a column of the table.
-        with pq.ParquetFile(path) as file:
-            frame: pd.DataFrame = file.read().to_pandas()
-    except (OSError, pa.ArrowException) as error:
-        raise _damaged(path) from error
-    return frame
-
-
 def _damaged(path: Path) -> StoreError:
+    if not path.parent.exists():
+        return ScanGone("This scan was removed while it was read.", scan=path.parent.name)
     return StoreError(
         "A stored scan is damaged.",
         file=path,

@@ -26,6 +26,7 @@ class Request:
     shocks: tuple[str, ...]
     verify: int | None
     patience: float = 600.0
+    keep: int | None = 30
 
 
 @dataclass(frozen=True)

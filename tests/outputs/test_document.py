@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cli import whales_sample
 
-from scanner.outputs.document import certificate_summary, encode, holds, part, reasons
+from scanner.outputs.document import certificate_summary, encode, holds, reasons
 
 
 def test_json_has_only_what_json_knows():
@@ -30,20 +30,6 @@ def test_json_has_only_what_json_knows():
         "hash": "0xab",
         "wide": 2**200,
     }
-
-
-def test_a_part_says_what_it_is_a_part_of():
-    """The same head whatever the list."""
-    document = whales_sample.scan()["document"]
-
-    assert list(part(document, bands=[])) == [
-        "schema",
-        "chain_id",
-        "block",
-        "complete",
-        "certificate_summary",
-        "bands",
-    ]
 
 
 def test_the_certificate_in_short_counts_what_holds():

@@ -1,0 +1,46 @@
+"""What bandscan answers from stored scans: the one source of the CLI's JSON, the API, the static
+files and the Python client.
+
+    lists.py       drivers, bands, ticks, positions, an account, the certificate
+    levels.py      what a fall or a rise to a price makes liquidatable
+    head.py        what each answer about one scan starts with
+    holders.py     who is in a range, and which protocols hold what
+    chronicle.py   several scans: the list of them, a driver's history, two compared
+
+Every answer is a plain dict with JSON's own types (NaN stands for null). Encoded by
+`outputs.document.encode` it is the same bytes everywhere.
+"""
+
+from scanner.answers.chronicle import diff, history, scans, told
+from scanner.answers.head import head
+from scanner.answers.holders import band_accounts, members, priced, protocols
+from scanner.answers.levels import levels
+from scanner.answers.lists import (
+    account,
+    at_risk_total,
+    bands,
+    certificate,
+    drivers,
+    positions,
+    ticks,
+)
+
+__all__ = [
+    "account",
+    "at_risk_total",
+    "band_accounts",
+    "bands",
+    "certificate",
+    "diff",
+    "drivers",
+    "head",
+    "history",
+    "levels",
+    "members",
+    "positions",
+    "priced",
+    "protocols",
+    "scans",
+    "ticks",
+    "told",
+]

@@ -1,0 +1,179 @@
+"""The lists of one scan: each answer starts with which scan it is and what that scan is worth."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scanner import reading
+from scanner.answers.head import head
+from scanner.answers.holders import SIDES, is_ratio, priced
+from scanner.core.levels import Side
+from scanner.core.rounding import rounded, summed
+from scanner.core.summary import edges
+from scanner.core.ticks import tick_table
+from scanner.reading import Stored
+
+Answer = dict[str, Any]
+Row = Mapping[str, Any]
+
+
+def drivers(stored: Stored) -> Answer:
+    """Every driver of the scan: totals, collateral at risk, nearest range below and above spot."""
+    rows = []
+    for row in stored.document["drivers"]:
+        name = row["driver"]
+        rows.append(
+            {
+                **row,
+                "at_risk": {side: at_risk_total(stored, name, side) for side in SIDES},
+                "below": _nearest(stored, name, "long"),
+                "above": _nearest(stored, name, "short"),
+            }
+        )
+    rows.sort(key=lambda row: (-(row["collateral_usd"] or 0.0), row["driver"]))
+    return {**head(stored), "drivers": rows}
+
+
+def at_risk_total(stored: Stored, driver: str, side: str) -> float:
+    """All collateral at risk of a driver on one side. [USD]"""
+    found = reading.rows_of(stored.document, "ticks", driver, side)
+    return summed(np.array([row["collateral_at_risk_usd"] for row in found], np.float64))
+
+
+def bands(
+    stored: Stored,
+    driver: str | None = None,
+    *,
+    side: str | None = None,
+    protocol: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    least: float | None = None,
+) -> Answer:
+    """Bands and walls, of one driver or of all, in the document's order.
+
+    Parameters
+    ----------
+    protocol : str or None
+        Only ranges that hold some of its collateral; their amounts stay whole.
+    low, high : float or None
+        Only ranges that touch these prices. [USD; a ratio under the market shock]
+    least : float or None
+        Only ranges with so much collateral at risk. [USD]
+    """
+    found = [
+        row
+        for row in reading.rows_of(stored.document, "bands", driver, side, low, high)
+        if (protocol is None or row["by_protocol"].get(protocol))
+        and (least is None or row["collateral_at_risk_usd"] >= least)
+    ]
+    return {**head(stored), "driver": driver, "bands": found}
+
+
+def ticks(
+    stored: Stored,
+    driver: str | None = None,
+    *,
+    side: str | None = None,
+    protocol: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    least: float | None = None,
+) -> Answer:
+    """Collateral at risk per occupied tick; with `protocol` only that protocol's part of it."""
+    if protocol is None:
+        found = reading.rows_of(stored.document, "ticks", driver, side, low, high)
+    else:
+        names = [driver] if driver else [row["driver"] for row in stored.document["drivers"]]
+        found = [
+            row
+            for name in names
+            for one in SIDES
+            if side in (None, one)
+            for row in _protocol_ticks(stored, name, one, protocol)
+            if reading.touches(row, low, high)
+        ]
+    found = [row for row in found if least is None or row["collateral_at_risk_usd"] >= least]
+    ratio = stored.document["tick_ratio"]
+    return {**head(stored), "driver": driver, "tick_ratio": ratio, "ticks": found}
+
+
+def positions(
+    stored: Stored,
+    driver: str,
+    *,
+    side: str | None = None,
+    protocol: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    least: float | None = None,
+    sort: str = "distance",
+    limit: int | None = None,
+    offset: int = 0,
+) -> Answer:
+    """The positions a driver can liquidate, sorted; `matching` counts them before any limit."""
+    found, already = reading.positions_of(
+        stored, driver, side, low, high, sort, protocol=protocol, least=least
+    )
+    page = found.iloc[offset : None if limit is None else offset + limit]
+    return {
+        **head(stored),
+        "driver": driver,
+        "matching": len(found),
+        "already_liquidatable": already,
+        "positions": reading.records(page),
+    }
+
+
+def account(stored: Stored, address: str) -> Answer:
+    """Every position of an account, or of an owner, with its legs."""
+    held, legs = reading.account_rows(stored, address)
+    return {**head(stored), "account": address, "positions": held, "legs": legs}
+
+
+def certificate(stored: Stored) -> Answer:
+    """The proof the scan carries: totals, parity, markets, prices, and all that is not known."""
+    keys = ("certificate", "parity", "markets", "tokens", "unknown", "problems")
+    document = stored.document
+    return {
+        **head(stored),
+        **{key: document[key] for key in keys},
+        "already_liquidatable": document["already_liquidatable"],
+    }
+
+
+def _protocol_ticks(stored: Stored, driver: str, side: Side, protocol: str) -> list[Answer]:
+    held = priced(stored, driver, side, protocol)
+    if not len(held.price):
+        return []
+    table = tick_table(held.price, held.at_risk, held.debt)
+    columns = (
+        table.tick.tolist(),
+        rounded(table.low, 6),
+        rounded(table.high, 6),
+        rounded(table.collateral_at_risk, 2),
+        rounded(table.debt, 2),
+        table.positions.tolist(),
+    )
+    ratio = is_ratio(stored, driver)
+    return [
+        {
+            "driver": driver,
+            "side": side,
+            "tick": tick,
+            **edges(low, high, ratio=ratio),
+            "collateral_at_risk_usd": at_risk,
+            "debt_usd": debt,
+            "positions": count,
+            "by_protocol": {protocol: at_risk},
+        }
+        for tick, low, high, at_risk, debt, count in zip(*columns, strict=True)
+    ]
+
+
+def _nearest(stored: Stored, driver: str, side: Side) -> Row | None:
+    """The range whose near edge is closest to spot; the larger of two at one distance."""
+    found = reading.rows_of(stored.document, "bands", driver, side)
+    key = [(abs(row["distance"]), -row["collateral_at_risk_usd"]) for row in found]
+    return found[min(range(len(found)), key=key.__getitem__)] if found else None

@@ -1,0 +1,15 @@
+"""The commands, one file for each kind: parse, call, print.
+
+answering.py   what the commands that read stored scans share
+scan.py        scan
+lists.py       bands, ticks, positions, account
+levels.py      levels
+history.py     scans, history, diff
+report.py      report
+serve.py       serve
+
+Nothing heavy is imported before a command runs.
+"""
+
+COMPLETE, USAGE, INCOMPLETE = 0, 2, 3
+"""Exit codes of the commands; 4 is an error's own: no endpoint was usable."""

@@ -1,0 +1,84 @@
+"""The commands about several stored scans: scans, history, diff."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scanner import arguments, options, reading
+from scanner.commands.answering import newest, tell, tell_several
+
+if TYPE_CHECKING:
+    from scanner.outputs.screen import Screen
+
+
+@click.command(short_help="How a driver's bands moved between the stored scans.")
+@click.argument("driver")
+@click.option(
+    "--days", type=arguments.Positive("DAYS"), help="Only so far back from the newest scan."
+)
+@options.reading
+def history(driver: str, days: float | None, wide: bool, **given: Any) -> int:
+    """How bands, debt, collateral and borrowers of a driver moved between the stored scans.
+
+    How long scans are kept: `bandscan scan --keep`.
+    """
+    from scanner import answers
+
+    stored = newest(given)
+    name = reading.driver(stored.document, driver)
+    answer = answers.history(given["store"], stored.snapshot.chain_id, name, days=days)
+
+    def show(screen: "Screen") -> None:
+        from scanner.outputs.chronicle import show_history
+
+        show_history(screen, answer, wide=wide)
+
+    return tell(stored, given, show, answer)
+
+
+@click.command(short_help="What became of each band between two stored scans.")
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("--driver", metavar="DRIVER", help="Only this driver; all of them otherwise.")
+@options.reading
+def diff(before: str, after: str, driver: str | None, wide: bool, **given: Any) -> int:
+    """Which bands were born, grew, moved or dissolved from scan A to scan B, by how much and
+    through which accounts.
+
+    A and B are block numbers, scan ids (`bandscan scans`) or the start of one.
+    """
+    from scanner import answers
+    from scanner.outputs.phrases import drivers
+
+    pair = [reading.by_id(given["store"], given["chain"], name) for name in (before, after)]
+    if driver is not None:
+        names = [reading.driver(pair[1].document, driver)]
+    else:
+        names = drivers(pair[1].document)
+        names += [name for name in drivers(pair[0].document) if name not in names]
+    found = [answers.diff(pair[0], pair[1], name) for name in names]
+
+    def show(screen: "Screen") -> None:
+        from scanner.outputs.chronicle import show_diff
+
+        show_diff(screen, found, wide=wide)
+
+    answer = found[0] if driver is not None else {"schema": reading.SCHEMA, "drivers": found}
+    complete = all(one.document["complete"] for one in pair)
+    return tell_several(given, show, answer, complete=complete)
+
+
+@click.command(short_help="The stored scans.")
+@options.reading
+def scans(wide: bool, **given: Any) -> int:
+    """Every stored scan of a chain, the newest first."""
+    from scanner import answers
+
+    answer = answers.scans(given["store"], given["chain"])
+
+    def show(screen: "Screen") -> None:
+        from scanner.outputs.chronicle import show_scans
+
+        show_scans(screen, answer, wide=wide)
+
+    return tell_several(given, show, answer, complete=True)

@@ -1,0 +1,120 @@
+"""What `bandscan levels` prints: prices asked for, fixed moves, or every occupied tick."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from scanner.outputs import phrases, words
+from scanner.outputs.document import Document
+from scanner.outputs.screen import Column, Screen, show_table
+
+Row = Mapping[str, Any]
+
+
+def show_points(screen: Screen, document: Document, answer: Mapping[str, Any]) -> None:
+    """A sentence per price asked for, then how longs and shorts compare."""
+    _title(screen, answer)
+    name = words.symbol(answer["driver"])
+    for point in answer["at"]:
+        screen.print(_sentence(document, name, point))
+    if len(answer["at"]) == 1 and (mirror := answer["at"][0]["opposite"]):
+        screen.print(_sentence(document, name, mirror, "as far on the other side, "))
+    balance = answer["balance"]
+    long, short = balance["long_usd"], balance["short_usd"]
+    screen.print(Text(f"longs to shorts: {words.odds(long, short)}", "bold"))
+
+
+def show_moves(
+    screen: Screen, document: Document, answer: Mapping[str, Any], *, wide: bool
+) -> None:
+    """Falls and the same rises side by side, the smallest move first."""
+    _title(screen, answer)
+    falls: Sequence[Row] = answer["at"]
+    rises: Sequence[Row] = [row["opposite"] for row in falls]
+    moves = [f"±{abs(row['distance']) * 100:.0f} %" for row in falls]
+    odds = [
+        words.odds(fall["collateral_at_risk_usd"], rise["collateral_at_risk_usd"])
+        for fall, rise in zip(falls, rises, strict=True)
+    ]
+    show_table(
+        screen,
+        [
+            Column("move", moves, rank=1),
+            Column("if it falls below", [Text(_level(row), "bold") for row in falls]),
+            Column("longs", _dollars(document, falls, "collateral_at_risk_usd")),
+            Column("their debt", _dollars(document, falls, "debt_usd"), rank=4),
+            Column("positions", [f"{row['positions']:,}" for row in falls], rank=3),
+            Column("if it rises above", [Text(_level(row), "bold") for row in rises]),
+            Column("shorts", _dollars(document, rises, "collateral_at_risk_usd")),
+            Column("their debt", _dollars(document, rises, "debt_usd"), rank=4),
+            Column("positions", [f"{row['positions']:,}" for row in rises], rank=3),
+            Column("longs : shorts", odds, rank=2),
+        ],
+        wide=wide,
+    )
+    screen.print(Text("collateral that can be liquidated, added up from spot", "dim"))
+
+
+def show_levels(
+    screen: Screen, document: Document, answer: Mapping[str, Any], *, wide: bool
+) -> None:
+    """A row per occupied tick, the highest price first: added up from spot, and its own."""
+    _title(screen, answer)
+    rows: Sequence[Row] = sorted(answer["levels"], key=lambda row: (-row["tick"], row["side"]))
+    if not rows:
+        screen.print("No collateral at risk in this range" + phrases.so_far(document) + ".")
+        return
+    total = [words.usd(row["collateral_at_risk_usd"]) for row in rows]
+    show_table(
+        screen,
+        [
+            Column("level", [Text(f"{_BEYOND[r['side']]} {_level(r)}", "bold") for r in rows]),
+            Column("distance", [words.percent(row["distance"]) for row in rows], rank=1),
+            Column("side", [row["side"] for row in rows], right=False, rank=6),
+            Column("added up", [phrases.more(document) + text for text in total]),
+            Column("debt", _dollars(document, rows, "debt_usd"), rank=4),
+            Column("seizable", _dollars(document, rows, "seizable_usd"), rank=5),
+            Column("positions", [f"{row['positions']:,}" for row in rows], rank=3),
+            Column("this tick", _dollars(document, rows, "tick_collateral_at_risk_usd"), rank=2),
+        ],
+        wide=wide,
+    )
+    step = (document["tick_ratio"] - 1) * 100
+    screen.print(Text(f"one tick is {step:.3g} % of price; added up from spot", "dim"))
+
+
+_BEYOND = phrases.BEYOND
+
+
+def _title(screen: Screen, answer: Mapping[str, Any]) -> None:
+    at = "" if answer["spot_usd"] is None else f" at {words.price(answer['spot_usd'])}"
+    screen.print(Text(words.symbol(answer["driver"]) + at, "bold"))
+    screen.print()
+
+
+def _sentence(document: Document, name: str, point: Row, lead: str = "") -> Text:
+    side = point["side"]
+    amounts = [
+        phrases.at_least(document, point[key])
+        for key in ("collateral_at_risk_usd", "debt_usd", "seizable_usd")
+    ]
+    return Text.assemble(
+        f"{lead}{_BEYOND[side]} ",
+        (_level(point), "bold"),
+        f" ({words.percent(point['distance'])}): ",
+        (f"{amounts[0]} of {side}s", "bold"),
+        f" in {words.count(point['positions'], 'position')}"
+        f" of {words.count(point['accounts'], 'account')},"
+        f" {amounts[1]} debt; first calls may take {amounts[2]}",
+    )
+
+
+def _level(row: Row) -> str:
+    if row["level_usd"] is None:
+        return words.ratio_range(row["level_ratio"], row["level_ratio"])
+    return words.price(row["level_usd"])
+
+
+def _dollars(document: Document, rows: Sequence[Row], key: str) -> list[str]:
+    return [phrases.at_least(document, row[key]) for row in rows]

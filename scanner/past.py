@@ -1,0 +1,145 @@
+"""The stored scans of a chain as history: a few columns of each, read once for every driver."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from scanner.errors import Problem, ScanGone, StoreError
+from scanner.reading import SCHEMA
+from scanner.store import snapshots
+
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """Collateral at risk per occupied tick of one side: `tick` int64[n] rising, `usd` [USD]."""
+
+    tick: npt.NDArray[np.int64]
+    usd: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Past:
+    """One driver in one scan. `spot` is None under the market shock; `bands` are its rows."""
+
+    spot: float | None
+    borrowers: int
+    collateral: float
+    debt: float
+    bands: list[dict[str, Any]]
+    long: Ticks
+    short: Ticks
+
+
+@dataclass(frozen=True)
+class Record:
+    """One stored scan, as history looks at it."""
+
+    scan_id: str
+    block: dict[str, Any]
+    complete: bool
+    drivers: dict[str, Past]
+
+    @property
+    def timestamp(self) -> int:
+        """The block's time. [Unix seconds]"""
+        return int(self.block["timestamp"])
+
+
+class _Driver(msgspec.Struct):
+    driver: str
+    spot_usd: float | None
+    borrowers: int
+    collateral_usd: float
+    debt_usd: float
+
+
+class _Tick(msgspec.Struct):
+    driver: str
+    side: str
+    tick: int
+    collateral_at_risk_usd: float
+
+
+class _Document(msgspec.Struct):
+    """The part of a document that history needs; the rest is skipped while decoding."""
+
+    schema: str
+    block: dict[str, Any]
+    complete: bool
+    drivers: list[_Driver]
+    bands: list[dict[str, Any]]
+    ticks: list[_Tick]
+
+
+def records(
+    store: Path, chain_id: int, *, days: float | None = None
+) -> tuple[list[Record], list[Problem]]:
+    """The stored scans of a chain, the oldest first, and those that could not be read.
+
+    Parameters
+    ----------
+    days : float or None
+        Only so far back from the newest stored scan's block; None: all.
+    """
+    damaged: list[StoreError] = []
+    listed = snapshots.listed(store, chain_id, damaged)
+    found: list[Record] = []
+    since: float | None = None
+    for snapshot in reversed(listed):
+        try:
+            if since is not None and snapshot.timestamp < since:
+                break
+            found.append(_record(snapshot))
+        except ScanGone:
+            continue
+        except StoreError as error:
+            damaged.append(error)
+            continue
+        if days is not None and since is None:
+            since = found[0].timestamp - days * DAY
+    problems = [Problem("scan_unreadable", error.what) for error in damaged]
+    return found[::-1], problems
+
+
+def _record(snapshot: snapshots.Snapshot) -> Record:
+    try:
+        document = msgspec.json.decode(snapshot.document_bytes(), type=_Document)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StoreError(
+            "A stored scan is not what a scan writes.", scan=snapshot.scan_id
+        ) from error
+    if document.schema != SCHEMA:
+        raise StoreError(f"A stored scan is not written as {SCHEMA}.", scan=snapshot.scan_id)
+    ticks: dict[tuple[str, str], list[_Tick]] = {}
+    for tick in document.ticks:
+        ticks.setdefault((tick.driver, tick.side), []).append(tick)
+    bands: dict[str, list[dict[str, Any]]] = {}
+    for band in document.bands:
+        # Scans of the first release do not name the owner of a wall.
+        bands.setdefault(band["driver"], []).append({"owner": None, **band})
+    drivers = {
+        row.driver: Past(
+            spot=row.spot_usd,
+            borrowers=row.borrowers,
+            collateral=row.collateral_usd,
+            debt=row.debt_usd,
+            bands=bands.get(row.driver, []),
+            long=_ticks(ticks.get((row.driver, "long"), [])),
+            short=_ticks(ticks.get((row.driver, "short"), [])),
+        )
+        for row in document.drivers
+    }
+    return Record(snapshot.scan_id, document.block, document.complete, drivers)
+
+
+def _ticks(rows: list[_Tick]) -> Ticks:
+    return Ticks(
+        np.array([row.tick for row in rows], np.int64),
+        np.array([row.collateral_at_risk_usd for row in rows], np.float64),
+    )
