@@ -3,6 +3,7 @@
 One draw serves every level: legs for the closed form, stored states for an adapter's book.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from scanner.protocols._aave_market import AaveMarket, EModes, Reserves
 from scanner.protocols._aave_rules import BASE_UNIT, RAY, rules_of
 from scanner.protocols._drivers import Following
 
+U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -46,7 +48,7 @@ ASSETS = (
     Asset("USDT", None, 1.0, 6, 7_800, 0.02, 0.30),
     Asset("DAI", None, 1.0, 18, 7_700, 0.02, 0.12),
 )
-_DRIVERS = {"ETH": ETH, "BTC": 68_000.0, "LINK": 14.2}
+SPOTS = {"ETH": ETH, "BTC": 68_000.0, "LINK": 14.2}
 _SECOND_COLLATERAL, _SECOND_DEBT = 0.35, 0.15  # 2 legs and half a leg more
 
 
@@ -107,19 +109,24 @@ def follows(driver: str) -> Bool:
     return np.array([asset.driver == driver for asset in ASSETS])
 
 
-def market(revision: int) -> AaveMarket:
-    """A pool with these reserves, by its revision's rules; indices a bit above one."""
-    size = len(ASSETS)
-    price = np.array([round(asset.price * BASE_UNIT) for asset in ASSETS], np.int64)
+def market(
+    revision: int, assets: Sequence[Asset] = ASSETS, spots: Mapping[str, float] = SPOTS
+) -> AaveMarket:
+    """A pool with these reserves, by its revision's rules; indices a bit above one.
+
+    `spots` are the drivers' own prices [USD].
+    """
+    size = len(assets)
+    price = np.array([round(asset.price * BASE_UNIT) for asset in assets], np.int64)
     address = [bytes([1, *bytes(18), k]) for k in range(size)]
     reserves = Reserves(
         number=np.arange(size),
         address=address,
-        symbol=[asset.symbol for asset in ASSETS],
+        symbol=[asset.symbol for asset in assets],
         source=address,
-        unit=10 ** np.array([asset.decimals for asset in ASSETS], np.int64),
+        unit=10 ** np.array([asset.decimals for asset in assets], np.int64),
         price=price,
-        threshold=np.array([asset.threshold for asset in ASSETS], np.int64),
+        threshold=np.array([asset.threshold for asset in assets], np.int64),
         bonus=np.full(size, 10_500, np.int64),
         fee=np.full(size, 1_000, np.int64),
         category=np.zeros(size, np.int64),
@@ -144,7 +151,7 @@ def market(revision: int) -> AaveMarket:
         timestamp=1_771_000_000,
         reserves=reserves,
         emodes=EModes(none, none, none, np.zeros((0, size), np.bool_)),
-        following=tuple(_following(asset) for asset in ASSETS),
+        following=tuple(_following(asset, spots) for asset in assets),
         problems=(),
     )
 
@@ -167,18 +174,23 @@ def states_of(drawn: Draw, seed: int = 1) -> States:
             FIRST + KINDS * drawn.token + kind,
         ]
     )
-    words = np.zeros((len(slot), 4), ">u8")
-    high = np.floor(scaled / 2.0**64)
-    words[2 * drawn.positions :, 2] = high.astype(np.uint64)
-    words[2 * drawn.positions :, 3] = (scaled - high * 2.0**64).astype(np.uint64)
+    value = np.concatenate([np.zeros((2 * drawn.positions, 32), np.uint8), words(scaled)])
     order = np.lexsort((slot, owner))
-    value = words.view(np.uint8).reshape(-1, 32)
     return States(accounts, np.bincount(owner), slot[order], value[order])
 
 
-def _following(asset: Asset) -> Following:
+def words(whole: F64) -> U8:
+    """Numbers from 0 to below 2**128, cut to integers, as big-endian words: (n,) -> (n, 32)."""
+    found = np.zeros((len(whole), 4), ">u8")
+    high = np.floor(whole / 2.0**64)
+    found[:, 2] = high.astype(np.uint64)
+    found[:, 3] = (whole - high * 2.0**64).astype(np.uint64)
+    return found.view(np.uint8).reshape(-1, 32)
+
+
+def _following(asset: Asset, spots: Mapping[str, float]) -> Following:
     """Wrapped tokens follow through a rate of 18 decimals that gives their price exactly."""
-    spot = round(_DRIVERS.get(asset.driver or "", asset.price) * BASE_UNIT)
+    spot = round(spots.get(asset.driver or "", asset.price) * BASE_UNIT)
     rate = -(-round(asset.price * BASE_UNIT) * 10**18 // spot)
     return Following(
         driver=asset.driver,

@@ -1,0 +1,108 @@
+"""`scans`, `history` and `diff`, from several stored scans."""
+
+import json
+
+import pytest
+
+from cli import whales_sample
+from scanner.store import snapshots
+
+BLOCK = whales_sample.BLOCK
+
+
+@pytest.fixture
+def several(tmp_path):
+    """Three complete scans and an incomplete one between them; in the last the band has gone."""
+    whales_sample.store(tmp_path)
+    whales_sample.store(tmp_path, block=BLOCK + 10)
+    whales_sample.store(tmp_path, block=BLOCK + 20, complete=False)
+    made = whales_sample.scan(block=BLOCK + 30)
+    document = made["document"] | {"bands": []}
+    snapshots.write(
+        tmp_path, 1, BLOCK + 30, whales_sample.HASH, True, whales_sample.as_bytes(document),
+        made["positions"], made["legs"],
+    )  # fmt: skip
+    return tmp_path
+
+
+def test_scans_lists_them_newest_first(bandscan, several):
+    """Name, block, time, complete or not, whether positions are kept."""
+    result = bandscan("scans", "--store", several)
+
+    rows = [line.split() for line in result.stdout.splitlines() if line.startswith("0000")]
+    assert [row[1] for row in rows] == ["24,512,375", "24,512,365", "24,512,355", "24,512,345"]
+    assert [row[-2] for row in rows] == ["yes", "no", "yes", "yes"]
+    answer = json.loads(bandscan("scans", "--json", "--store", several).stdout)
+    assert [row["scan_id"] for row in answer["scans"]] == [row[0] for row in rows]
+
+
+def test_history_has_a_row_per_scan_and_tells_what_changed(bandscan, several):
+    """An incomplete scan's amounts are lower bounds; the band that went is told of."""
+    result = bandscan("history", "ETH", "--store", several)
+
+    assert result.exit_code == 0
+    rows = [line for line in result.stdout.splitlines() if line.startswith("2026-02-09 14:05")]
+    assert len(rows) == 5  # four scans and one change
+    assert "ETH $1,781.09-$1,862.02 long band dissolved; it held $1.20B" in rows[4]
+    assert rows[2].count("≥") >= 3
+    assert "≥" not in rows[0] + rows[1] + rows[3]
+
+
+def test_diff_names_what_became_of_each_band(bandscan, several):
+    """The band went from one scan to the other, and its accounts with it."""
+    result = bandscan("diff", BLOCK, BLOCK + 30, "--driver", "ETH", "--store", several)
+
+    assert result.exit_code == 0
+    assert "ETH $1,781.09-$1,862.02 long band dissolved; it held $1.20B" in result.stdout
+    assert "0x0000…0001  -$373.2M  price $1,862.02" in result.stdout
+    assert "and 3 accounts more (--wide)" in result.stdout
+
+
+def test_diff_of_all_drivers_in_json(bandscan, several):
+    """One answer per driver of either scan; one answer alone where a driver is named."""
+    names = (str(BLOCK), str(BLOCK + 30))
+    every = json.loads(bandscan("diff", *names, "--json", "--store", several).stdout)
+    one = json.loads(
+        bandscan("diff", *names, "--driver", "eth", "--json", "--store", several).stdout
+    )
+
+    assert [answer["driver"] for answer in every["drivers"]] == ["ETH", "BTC"]
+    assert one == every["drivers"][0]
+
+
+def test_diff_with_an_incomplete_scan_says_so(bandscan, several):
+    """Exit code 3, and the word at the scan it is about."""
+    result = bandscan("diff", BLOCK, BLOCK + 20, "--store", several)
+
+    assert result.exit_code == 3
+    assert "block 24,512,365 · 2026-02-09 14:05 UTC · INCOMPLETE" in result.stdout
+
+
+def test_a_scan_that_is_not_there_is_refused(bandscan, several):
+    """With those there are."""
+    result = bandscan("diff", BLOCK, 7, "--store", several)
+
+    assert result.exit_code == 2
+    assert 'No stored scan is called "7"' in result.stderr
+    assert "bandscan scans" in result.stderr
+
+
+def test_a_damaged_scan_is_counted_and_does_not_stop_the_others(bandscan, several):
+    """Its name is in the note below the table."""
+    (snapshots.listed(several, 1)[0].path / "meta.json").write_text("")
+
+    for command in (["scans"], ["history", "ETH"]):
+        result = bandscan(*command, "--store", several)
+        assert result.exit_code == 0
+        assert "1 stored scan could not be read" in result.stdout
+
+
+def test_the_keep_option_is_a_rule_of_days(bandscan, scans, tmp_path):
+    """30 where nothing is said, all on request, nothing below two days."""
+    for given, kept in (([], 30), (["--keep", "90"], 90), (["--keep", "all"], None)):
+        bandscan("scan", "--chain", "ethereum", "--store", tmp_path / "s", *given)
+        assert scans.requests[-1].keep == kept
+    for wrong in ("1", "0", "-3", "2.5", "many"):
+        result = bandscan("scan", "--chain", "ethereum", "--store", tmp_path, "--keep", wrong)
+        assert result.exit_code == 2
+        assert "neither a number of days" in result.stderr
