@@ -19,7 +19,17 @@ from typing import Any, NoReturn
 import click
 
 from scanner import __version__, options
-from scanner.commands import COMPLETE, INCOMPLETE, USAGE, history, levels, lists, scan
+from scanner.commands import (
+    COMPLETE,
+    INCOMPLETE,
+    USAGE,
+    history,
+    levels,
+    lists,
+    report,
+    scan,
+    serve,
+)
 from scanner.errors import BandscanError
 from scanner.outputs.streams import complain
 from scanner.redaction import given_urls, redactor
@@ -100,5 +110,7 @@ for _command in (
     history.history,
     history.diff,
     history.scans,
+    report.report,
+    serve.serve,
 ):
     main.add_command(_command)

@@ -58,11 +58,12 @@ def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]
     return decorate
 
 
-def _chain(text: str) -> Callable[[Command], Command]:
+def chain(text: str) -> Callable[[Command], Command]:
+    """Which chain is meant; `text` is its help."""
     return click.option("--chain", metavar="NAME|ID", callback=arguments.chain, help=text)
 
 
-_store = click.option(
+store = click.option(
     "--store",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
@@ -86,7 +87,7 @@ def _json(text: str) -> Callable[[Command], Command]:
 
 
 scanning = _all(
-    _chain("Which chain; the one of the endpoint where none is named."),
+    chain("Which chain; the one of the endpoint where none is named."),
     click.option(
         "--rpc",
         metavar="URL",
@@ -105,7 +106,7 @@ scanning = _all(
         metavar="FILE",
         help="TOML with markets to add or replace: forks, testnets, local nodes.",
     ),
-    _store,
+    store,
     click.option(
         "--block",
         type=arguments.Block(),
@@ -165,8 +166,8 @@ scanning = _all(
 )
 
 reading = _all(
-    _chain("Which chain; needed only where the store holds several."),
-    _store,
+    chain("Which chain; needed only where the store holds several."),
+    store,
     _json("JSON instead of a table, to a file, or to stdout where none is named."),
     click.option("--wide", is_flag=True, help="All columns and full addresses, at any width."),
 )

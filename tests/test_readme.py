@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from localchain import demo
+from localchain import LocalChain, demo
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -22,11 +22,14 @@ BLOCK = re.compile(r"```\n\$ (bandscan [^\n]*)\n(.*?)```\n", re.DOTALL)
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A folder with the demo's deployments file, and the demo's chain's URL."""
+    """A folder with the demo's deployments file and its first two scans; the chain's URL."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / ".demo").mkdir()
-    with demo.built() as chain:
-        chain.write_deployments(folder / ".demo" / "deployments.toml")
+    with LocalChain("origin", spot=demo.SPOT) as chain:
+        for _ in demo.story(chain):
+            chain.write_deployments(folder / ".demo" / "deployments.toml")
+            if not chain.whale_list:
+                shown(" ".join(["bandscan", *demo.SCAN]), folder, chain.url)
         yield folder, chain.url
 
 

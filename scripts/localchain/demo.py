@@ -1,7 +1,8 @@
-"""What ./scripts/demo does: a local chain with the February whales, and a scan of it.
+"""What ./scripts/demo does: a local chain with the February whales, scanned as it grows; a report.
 
 Six accounts hold about 650,000 ETH against stablecoins, liquidated from $1,781.09 to $1,862.02,
-in a crowd of 520 that holds twice as much, spot 2,350: positions in real Aave v3 contracts.
+in a crowd of 520 that holds twice as much, spot 2,350: positions in real Aave v3 contracts. Before
+the whales came the chain is scanned twice, six hours apart, so that there is a history to show.
 """
 
 import fcntl
@@ -19,42 +20,56 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / ".demo"
 WHALES = [1781.09, 1791.0, 1807.0, 1808.0, 1842.0, 1862.02]
 WHALE_ETH, CROWD, CROWD_ETH, SPOT = 650_000, 520, 1_300_000, 2350
+STORE = ["--store", ".demo/store"]
+SCAN = ["scan", "--chain", "31337", "--deployments", ".demo/deployments.toml", *STORE]
 
 
 def main() -> int:
-    """Build the chain, scan it, show the bands, and say how to scan a real chain."""
+    """Build the chain, scan it as it grows, show bands, write the report, say what comes next."""
     with only_demo():
         tell("building a local chain: Aave v3.6 as published on npm, real contracts")
-        with built() as chain:
+        with LocalChain("origin", spot=SPOT) as chain:
+            for moment in story(chain):
+                tell(moment)
+                chain.write_deployments(DEMO / "deployments.toml")
+                if not chain.whale_list and bandscan([*SCAN, "--quiet"], chain.url):
+                    return 1
             tell(
                 f"{len(chain.borrowers_ever)} accounts borrowed; {len(WHALES)} of them hold"
                 f" {WHALE_ETH:,} ETH, the crowd {CROWD_ETH:,} ETH"
             )
-            chain.write_deployments(DEMO / "deployments.toml")
-            code = scan(chain.url)
+            code = show(chain.url)
         if code == 0:
             farewell()
         return code
 
 
-@contextmanager
-def built() -> Iterator[LocalChain]:
-    """The demo's chain: special cases, 40 random borrowers, the crowd, and last the whales."""
-    with LocalChain("origin", spot=SPOT) as chain:
-        chain.specials()
-        chain.populate(40)
-        chain.crowd(CROWD, CROWD_ETH)
-        chain.whales(WHALES, WHALE_ETH)
-        yield chain
+def story(chain: LocalChain) -> Iterator[str]:
+    """Special cases and 40 random borrowers, six hours later the crowd, and last the whales.
+
+    Yields at each moment that is worth a scan, saying what has happened.
+    """
+    chain.specials()
+    chain.populate(40)
+    chain.set_price("WETH", 2_480 * 10**8)
+    yield "a first scan: 40 random borrowers and the special cases, ether at $2,480"
+    chain.pass_time(6 * 3600)
+    chain.set_price("WETH", SPOT * 10**8)
+    chain.crowd(CROWD, CROWD_ETH)
+    yield f"a second scan, six hours later: a crowd of {CROWD}, ether at ${SPOT:,}"
+    chain.pass_time(6 * 3600)
+    chain.whales(WHALES, WHALE_ETH)
+    yield "six hours later: the whales"
 
 
-def scan(url: str) -> int:
-    """The scan as a user runs it, then the bands from the store."""
-    first = [
-        "scan", "--chain", "31337", "--deployments", ".demo/deployments.toml",
-        "--store", ".demo/store", "--json", ".demo/scan.json",
-    ]  # fmt: skip
-    for arguments in (first, ["bands", "ETH", "--store", ".demo/store"]):
+def show(url: str) -> int:
+    """The scan as a user runs it, then the bands from the store, and the report."""
+    for arguments in (
+        [*SCAN, "--json", ".demo/scan.json"],
+        ["bands", "ETH", *STORE],
+        ["levels", "ETH", "--at", "1781", *STORE],
+        ["report", "--out", ".demo/site", *STORE],
+    ):
         shown = "$ bandscan " + " ".join(arguments)
         print(f"\n{shown}\n", flush=True)
         code = bandscan(arguments, url)
@@ -73,9 +88,11 @@ def bandscan(arguments: list[str], url: str) -> int:
 def farewell() -> None:
     """What is where now, and what to do next."""
     print(
-        "\nThe store is in .demo/store, the whole result in .demo/scan.json. More of it:\n"
-        "  .venv/bin/bandscan ticks ETH --store .demo/store\n"
+        "\nThe report is .demo/site/index.html: open it in a browser, no server is needed.\n"
+        "The store is in .demo/store, the whole result in .demo/scan.json. More of it:\n"
+        "  .venv/bin/bandscan history ETH --store .demo/store\n"
         "  .venv/bin/bandscan positions ETH --store .demo/store\n"
+        "  .venv/bin/bandscan serve --store .demo/store\n"
         "\nA real chain, over a public endpoint (or your own: --rpc URL):\n"
         "  .venv/bin/bandscan scan --chain ethereum\n"
         "  .venv/bin/bandscan bands ETH",
@@ -93,7 +110,8 @@ def only_demo() -> Iterator[None]:
         except OSError:
             tell("another demo is running in this checkout; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        shutil.rmtree(DEMO / "store", ignore_errors=True)
+        for folder in ("store", "site"):
+            shutil.rmtree(DEMO / folder, ignore_errors=True)
         (DEMO / "scan.json").unlink(missing_ok=True)
         yield
 

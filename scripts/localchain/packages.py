@@ -1,7 +1,7 @@
-"""The npm packages: node, compiler and published contracts, installed once beside this file.
+"""npm packages, installed once: node, compiler and published contracts beside this file.
 
 package-lock.json pins every package by its hash, but for anvil's builds for other machines than
-Linux on amd64: these by their version only.
+Linux on amd64: these by their version only. tests/browser has a set of its own.
 """
 
 import fcntl
@@ -23,25 +23,26 @@ NODE_MAJOR = 20
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
-def ensure_packages() -> Path:
-    """Install what package-lock.json pins, unless that was done before; return node_modules.
+def ensure_packages(folder: Path = HERE) -> Path:
+    """Install what the folder's package-lock.json pins, once; return its node_modules.
 
     Raises
     ------
     LocalChainError
         node or npm is missing or too old, or npm failed.
     """
-    wanted = _fingerprint()
-    stamp = NODE_MODULES / ".bandscan-stamp"
+    wanted = _fingerprint(folder)
+    installed = folder / "node_modules"
+    stamp = installed / ".bandscan-stamp"
     if _read(stamp) == wanted:
-        return NODE_MODULES
+        return installed
     _require_node()
     with only_one("npm"):
         if _read(stamp) == wanted:  # somebody else was faster
-            return NODE_MODULES
-        _run_npm()
+            return installed
+        _run_npm(folder)
         stamp.write_text(wanted)
-    return NODE_MODULES
+    return installed
 
 
 def anvil_binary() -> Path:
@@ -72,8 +73,9 @@ def _machine() -> str:
     return _MACHINES.get(machine, machine)
 
 
-def _fingerprint() -> str:
-    content = b"".join((HERE / name).read_bytes() for name in ("package.json", "package-lock.json"))
+def _fingerprint(folder: Path) -> str:
+    pinned = ("package.json", "package-lock.json")
+    content = b"".join((folder / name).read_bytes() for name in pinned)
     return hashlib.sha256(content).hexdigest() + f" {platform.system()} {_machine()}"
 
 
@@ -94,10 +96,10 @@ def _require_node() -> None:
         raise LocalChainError(f"Node.js {major} is too old: install {NODE_MAJOR} or newer")
 
 
-def _run_npm() -> None:
+def _run_npm(folder: Path) -> None:
     done = subprocess.run(
         ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-        cwd=HERE,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,

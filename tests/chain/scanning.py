@@ -20,6 +20,7 @@ from scanner.store.ledger import Ledger
 from scanner.watching import SILENT
 
 NEVER = 2**256 - 1  # the health factor of an account without debt
+CENT = 0.00501  # half a cent: what rounding a position's dollars may change
 ONE = 10**18  # the health factor below which an account is liquidatable
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from localchain import MAX, LocalChain, Reverted
 from localchain.abi import topic
-from scanning import Opened, debtors, open_market
+from scanning import CENT, Opened, debtors, open_market
 
 from scanner.protocols._aave_edge import first_call
 
@@ -136,7 +136,9 @@ def check(chain: LocalChain, one: Expected, feed: str) -> None:
             assert abs(owed - left - one.call.repaid) <= 1
         # The column is computed in floats: to a unit of the token (0.0007 dollars of bitcoin).
         unit = price / 10**8 / chain.tokens[one.call.collateral].unit
-        assert one.seizable == pytest.approx(one.call.taken * unit, rel=1e-9, abs=1.01 * unit)
+        assert one.seizable == pytest.approx(
+            one.call.taken * unit, rel=1e-9, abs=1.01 * unit + CENT
+        )
 
 
 def balance(chain: LocalChain, token: str, who: str) -> int:
@@ -289,8 +291,10 @@ def test_no_pair_takes_more(movable_chain: LocalChain, tmp_path: Path) -> None:
             unit = movable_chain.tokens[collateral].unit
             worth[collateral, debt] = call.taken * prices[collateral] / unit / 1e8
     assert len(worth) >= 12
-    assert max(worth.values()) == pytest.approx(one.seizable, rel=1e-9)
-    assert worth[one.call.collateral, one.call.debt] == pytest.approx(one.seizable, rel=1e-9)
+    assert max(worth.values()) == pytest.approx(one.seizable, rel=1e-9, abs=CENT)
+    assert worth[one.call.collateral, one.call.debt] == pytest.approx(
+        one.seizable, rel=1e-9, abs=CENT
+    )
 
 
 def test_the_smallest_debts_can_be_called(movable_chain: LocalChain, tmp_path: Path) -> None:
@@ -336,6 +340,6 @@ def test_quick_amounts_equal_exact_ones(movable_chain: LocalChain, tmp_path: Pat
         rows = np.flatnonzero(exposure.side != 0)
         answer = exposure.raw[rows] - exposure.side[rows]
         exact: Any = first_call(opened.book, rows, exposure.shock, answer, exact=True)
-        assert np.allclose(exact.value, exposure.seizable[rows], rtol=1e-9, atol=7e-4)
+        assert np.allclose(exact.value, exposure.seizable[rows], rtol=1e-9, atol=7e-4 + CENT)
         compared += len(rows)
     assert compared > 50

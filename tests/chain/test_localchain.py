@@ -3,6 +3,7 @@
 import doctest
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -602,26 +603,32 @@ def test_the_command_announces_its_chain_and_ends_with_it(
     assert not alive(int(str(facts["anvil"])))
 
 
-def test_a_missing_node_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def wishes(tmp_path: Path) -> Path:
+    """A folder with the list of packages, and none of them installed."""
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(SCRIPTS / "localchain" / name, tmp_path)
+    return tmp_path
+
+
+def test_a_missing_node_is_named(monkeypatch: pytest.MonkeyPatch, wishes: Path) -> None:
     """Without Node.js and without installed packages the message says what to install."""
-    monkeypatch.setattr(packages, "NODE_MODULES", tmp_path)
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(wishes))
 
     with pytest.raises(LocalChainError, match=r"node is missing: install Node.js 20"):
-        packages.ensure_packages()
+        packages.ensure_packages(wishes)
 
 
-def test_what_npm_says_is_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_npm_says_is_passed_on(monkeypatch: pytest.MonkeyPatch, wishes: Path) -> None:
     """A failing npm ends with its own words."""
     for name, answer in (("node", "echo v22.1.0"), ("npm", "echo no space left; exit 7")):
-        tool = tmp_path / name
+        tool = wishes / name
         tool.write_text(f"#!/bin/sh\n{answer}\n")
         tool.chmod(0o755)
-    monkeypatch.setattr(packages, "NODE_MODULES", tmp_path / "node_modules")
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{wishes}{os.pathsep}{os.environ['PATH']}")
 
     with pytest.raises(LocalChainError, match=r"(?s)exit 7.*no space left"):
-        packages.ensure_packages()
+        packages.ensure_packages(wishes)
 
 
 def test_the_lock_file_names_no_registry() -> None:

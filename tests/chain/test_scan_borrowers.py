@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from localchain import FLAVOURS, LocalChain
-from scanning import NEVER, ONE, debtors, health, parity, scan, table
+from scanning import CENT, NEVER, ONE, debtors, health, parity, scan, table
 
 from scanner.scan import Finished
 from scanner.store import snapshots
@@ -106,8 +106,8 @@ def test_sums_in_dollars_equal_the_pools(scene: Scene) -> None:
     rows = rows[~rows.index.duplicated()]
     for row, theirs in zip(rows.itertuples(), chain.accounts_data(list(rows.index)), strict=True):
         debt, collateral = theirs["totalDebtBase"] / 1e8, theirs["totalCollateralBase"] / 1e8
-        assert row.debt_usd == pytest.approx(debt, rel=1e-12), row.account
-        assert row.collateral_usd == pytest.approx(collateral, rel=1e-12), row.account
+        assert row.debt_usd == pytest.approx(debt, rel=1e-12, abs=CENT), row.account
+        assert row.collateral_usd == pytest.approx(collateral, rel=1e-12, abs=CENT), row.account
 
 
 def test_every_leg_is_the_tokens_own_balance(scene: Scene) -> None:
