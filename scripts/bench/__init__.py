@@ -6,4 +6,12 @@ core.py      a million positions: prices, ticks, bands, tables; peak memory
 scan.py      a cold and a repeated scan of a local chain, against a bare HTTP client
 planted.py   books of prices with planted bands whose true edges are known
 bands.py     the band finder on them
+people.py    borrowers whose positions change from scan to scan
+stored.py    a store with a history of scans of them
+site.py      the report of such a store: time, memory, weight of its pages
+api.py       the band API on it, beside a bare ASGI app; memory over a million answers
+live.py      how fast a new scan is seen, by requests and by streams
+servers.py   the servers of these, in processes of their own
+bare.py      the yardsticks among them
+load.py      the load on them
 """

@@ -1,0 +1,223 @@
+"""What the sections below the charts say: unknown, certificate, data. Text for the templates."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scanner.outputs.document import holds
+from scanner.outputs.site import figures, names
+from scanner.outputs.site.amounts import Amounts
+from scanner.outputs.site.model import Dataset, Row, Scan
+from scanner.outputs.words import count, one_line, short_hex, symbol
+
+_TOTALS = 12  # certificate rows on a page; the file has all
+_PROBLEMS = 6
+_TOLD_ABOVE = frozenset({"debt_missing", "parity_mismatch"})  # problems that the tables tell
+_CAUSES = 6
+Context = dict[str, Any]
+
+
+def unknown(scan: Scan, standing: Mapping[str, Row], name: str, amounts: Amounts) -> Context:
+    """Where the collateral stands, and what is not known. `name`: the driver's, "" for all."""
+    groups = [
+        (
+            "g1",
+            "Has a liquidation price",
+            _added(standing["long"], standing["short"]),
+            "On the ladder above" if name else "On the ladder of a driver",
+        ),
+        (
+            "g2",
+            "Has none",
+            standing["none"],
+            f"No {name or 'driver'} price liquidates them: collateral and debt follow it both, or"
+            " neither does. Interest and rate changes can",
+        ),
+        (
+            "now",
+            "Already liquidatable",
+            standing["already"],
+            f"Health factor below 1 at this block{_bad_debt(scan, amounts, name)}. Part of no band",
+        ),
+    ]
+    groups = [group for group in groups if group[2]["positions"]]
+    rows = [
+        {
+            "kind": kind,
+            "name": title,
+            "collateral": amounts.usd(row["collateral_usd"]),
+            "debt": amounts.usd(row["debt_usd"]),
+            "count": amounts.count(row["positions"]),
+            "meaning": meaning,
+        }
+        for kind, title, row, meaning in groups
+    ]
+    return {
+        "title": _title(scan),
+        "intro": _intro(scan),
+        "rows": [*rows, *_unknown_rows(scan, amounts)],
+        "bar": _bar([(kind, row["debt_usd"]) for kind, _, row, _ in groups], scan),
+    }
+
+
+def _added(one: Row, other: Row) -> Row:
+    return {key: one[key] + other[key] for key in one}
+
+
+def _bad_debt(scan: Scan, amounts: Amounts, name: str) -> str:
+    bad = scan.document["already_liquidatable"]["bad_debt_usd"]
+    return f"; of all such debt {amounts.usd(bad)} has no collateral" if bad and not name else ""
+
+
+def _title(scan: Scan) -> str:
+    rows = scan.document["unknown"]
+    if not rows:
+        return "Nothing unknown" if scan.complete else "What we do not know: all that was not read"
+    debts = [row["debt_usd"] for row in rows]
+    if None in debts:
+        accounts = count(sum(row["accounts"] for row in rows), "account")
+        return f"What we do not know: {accounts}"
+    return f"What we do not know: {Amounts(scan.complete).usd(sum(debts))} of debt"
+
+
+def _intro(scan: Scan) -> str:
+    if not scan.document["unknown"] and scan.complete:
+        return "Every position of every market was read and has a price. Bar: debt."
+    text = "Unknown is never counted as zero. Bar: debt."
+    return text if scan.complete else f"{text} Debt that was not read is in no number here."
+
+
+def _unknown_rows(scan: Scan, amounts: Amounts) -> list[Context]:
+    found = sorted(scan.document["unknown"], key=lambda row: -(row["debt_usd"] or 0.0))
+    rows = [
+        {
+            "kind": "un",
+            "name": "Unknown",
+            "collateral": "unknown",
+            "debt": "not known" if row["debt_usd"] is None else amounts.usd(row["debt_usd"]),
+            "count": f"{row['accounts']:,}",
+            "meaning": f"{names.protocol(row['protocol'])} {symbol(row['market'])}:"
+            f" {one_line(str(row['why']))[:160]}",
+        }
+        for row in found[:_CAUSES]
+    ]
+    if left := found[_CAUSES:]:
+        accounts = sum(row["accounts"] for row in left)
+        debts = [row["debt_usd"] for row in left]
+        rows.append(
+            {
+                "kind": "un",
+                "name": "Unknown",
+                "collateral": "unknown",
+                "debt": "not known" if None in debts else amounts.usd(sum(debts)),
+                "count": f"{accounts:,}",
+                "meaning": f"{count(len(left), 'further cause')}; v1/certificate.json names them",
+            }
+        )
+    return rows
+
+
+def _bar(groups: Sequence[tuple[str, float]], scan: Scan) -> list[tuple[str, float, float]]:
+    """(kind, start, width) of 1,000; what is there stays visible."""
+    parts = [(kind, usd) for kind, usd in groups if usd > 0]
+    debt = sum(row["debt_usd"] or 0.0 for row in scan.document["unknown"])
+    if scan.document["unknown"]:
+        parts.append(("un", debt))
+    total = sum(usd for _, usd in parts)
+    if not total:
+        return []
+    widths = [max(1000 * usd / total, 6.0) for _, usd in parts]
+    found, x = [], 0.0
+    for (kind, _), width in zip(parts, widths, strict=True):
+        part = 1000 * width / sum(widths)
+        found.append((kind, round(x, 1), round(part, 1)))
+        x += part
+    return found
+
+
+def certificate(scan: Scan, chain_option: str) -> Context:
+    """Per market what was compared; below it totals, and how to run it again."""
+    document = scan.document
+    totals = sorted(document["certificate"], key=holds)  # what does not agree comes first
+    agree = sum(holds(row) for row in totals)
+    summary = f"{agree:,} of {count(len(totals), 'total')} {'agree' if agree != 1 else 'agrees'}"
+    problems = [row for row in document["problems"] if row["kind"] not in _TOLD_ABOVE]
+    problems.sort(key=lambda row: not row["fatal"])
+    said = [one_line(str(row["message"]))[:200] for row in problems[:_PROBLEMS]]
+    if len(problems) > _PROBLEMS:
+        said.append(f"and {len(problems) - _PROBLEMS} more, in v1/certificate.json")
+    return {
+        "markets": [_market(scan, row) for row in document["markets"]],
+        "totals": [_total(row) for row in totals[:_TOTALS]],
+        "summary": f"Totals, in the protocol’s own units: {summary}",
+        "open": agree < len(totals),
+        "note": "Sums of scaled balances, the integers the contracts keep."
+        + (f" {len(totals) - _TOTALS:,} more in the files below." * (len(totals) > _TOTALS)),
+        "problems": said,
+        "command": f"bandscan scan --chain {chain_option} --block {document['block']['number']}"
+        " --verify all",
+        "hash": one_line(str(document["block"]["hash"])),
+        "sha256": scan.sha256,
+    }
+
+
+def _market(scan: Scan, row: Row) -> Context:
+    key = (row["protocol"], row["market"])
+    totals = [
+        one for one in scan.document["certificate"] if (one["protocol"], one["market"]) == key
+    ]
+    parity = [one for one in scan.document["parity"] if (one["protocol"], one["market"]) == key]
+    covered = [one["coverage"] for one in totals if one["coverage"] is not None]
+    errors = [one["max_rel_error"] for one in parity if one["max_rel_error"] is not None]
+    checked, accounts = (sum(one[name] for one in parity) for name in ("checked", "accounts"))
+    version = row.get("version")
+    return {
+        "name": f"{names.protocol(row['protocol'])} {symbol(row['market'])}",
+        "version": f"version {symbol(version)}" if version else "",
+        "agree": f"{sum(map(holds, totals)):,} of {len(totals):,}",
+        "worst": figures.coverage(min(covered, default=None)),
+        "borrowers": f"{row['borrowers']:,}",
+        "checked": f"{checked:,}" if checked == accounts else f"{checked:,} of {accounts:,}",
+        "differ": f"{sum(one['mismatches'] for one in parity):,}",
+        "error": figures.error(max(errors, default=None)) if checked else "none compared",
+    }
+
+
+def _total(row: Row) -> Context:
+    identity = row["identity"]
+    if identity != "exact":
+        identity = f"within {figures.finer_share(row.get('bound'))}"
+    return {
+        "asset": symbol(row["symbol"]),
+        "market": f"{symbol(row['market'])} · {short_hex(row['asset'])}",
+        "total": f"{int(row['debt_total']):,}",
+        "found": f"{int(row['debt_found']):,}",
+        "coverage": figures.coverage(row["coverage"]),
+        "identity": identity if holds(row) else f"{identity}: does not hold",
+    }
+
+
+def data(datasets: Sequence[Dataset]) -> list[Context]:
+    """The lines of the Data section."""
+    return [
+        {
+            "title": one.title,
+            "note": one.note,
+            "files": [
+                (label, _file(one, form))
+                for label, form in (("JSON", "json"), ("CSV", "csv"), ("Parquet", "parquet"))
+            ],
+        }
+        for one in datasets
+    ]
+
+
+def _file(dataset: Dataset, form: str) -> Context | None:
+    file = dataset.files.get(form)
+    if file is None:
+        return None
+    return {
+        "path": file.path,
+        "name": file.path.rsplit("/", 1)[-1],
+        "size": figures.filesize(file.size),
+        "download": form != "json",
+    }

@@ -1,0 +1,27 @@
+"""One Chromium for all tests, and the built reports they look at."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from browser.chromium import Browser
+from browser.sites import Site, Sites
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; its pages are closed by who opens them."""
+    with Browser() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Sites:
+    """The built report by state; see `browser.sites.STATES`."""
+    return Sites(tmp_path_factory.mktemp("sites"))
+
+
+@pytest.fixture(scope="session")
+def site(sites: Sites) -> Site:
+    """A complete scan with bands and a history, read eight minutes after its block."""
+    return sites["ok"]

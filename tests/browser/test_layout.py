@@ -1,0 +1,83 @@
+"""The page fits every window, keeps still while it loads, and prints."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from browser import rules
+from browser.chromium import DESKTOP, PHONE, Browser
+from browser.sites import Site, Sites
+
+WIDTHS = (320, 390, 640, 768, 900, 1024, 1440)
+UNFOLD = "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
+
+
+@pytest.mark.parametrize("state", ["ok", "incomplete", "no band"])
+@pytest.mark.parametrize("page", ["", "eth"])
+def test_nothing_is_wider_than_the_window(
+    browser: Browser, sites: Sites, state: str, page: str
+) -> None:
+    """From the smallest phone to a desktop, folded and unfolded."""
+    site = sites[state]
+    file = site.page(page) if page else site.home
+    with browser.open(file.as_uri(), clock=site.clock) as shown:
+        for unfold in (False, True):
+            if unfold:
+                shown.js(UNFOLD)
+            for width in WIDTHS:
+                shown.resize(width)
+                assert rules.sideways(shown) == [], f"{width} px, unfolded: {unfold}"
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+@pytest.mark.parametrize("page", ["", "eth"])
+def test_nothing_moves_while_it_loads(
+    browser: Browser, site: Site, page: str, size: tuple[int, int]
+) -> None:
+    """Neither at the top nor further down, when one scrolls through."""
+    file = site.page(page) if page else site.home
+    with browser.open(file.as_uri(), size, clock=site.clock) as shown:
+        for _ in range(6):
+            shown.js("new Promise((done) => { scrollBy(0, 900); requestAnimationFrame(done); })")
+        assert rules.shifts(shown) == []
+
+
+def test_small_text_is_not_too_small(browser: Browser, site: Site) -> None:
+    """11 px and more everywhere, on a phone too."""
+    with browser.open(site.page().as_uri(), PHONE, clock=site.clock) as shown:
+        shown.js(UNFOLD)
+        small = shown.js("""[...document.body.querySelectorAll('*')]
+          .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())
+            && e.checkVisibility() && parseFloat(getComputedStyle(e).fontSize) < 11)
+          .map((e) => e.outerHTML.slice(0, 100))""")
+        assert small == []
+
+
+def test_it_prints_in_few_pages_with_everything_unfolded(
+    browser: Browser, site: Site, tmp_path: Path
+) -> None:
+    """A4, from the dark theme too; what is folded on screen is on paper."""
+    with browser.open(site.page().as_uri(), clock=site.clock, scheme="dark") as shown:
+        folded = shown.js("document.querySelectorAll('details:not([open])').length")
+        shown.pdf(tmp_path / "page.pdf")
+        shown.print_media()
+        shown.js("dispatchEvent(new Event('beforeprint'))")
+        left = shown.js("document.querySelectorAll('details:not([open])').length")
+        paper = shown.js("getComputedStyle(document.body).backgroundColor")
+        ink = shown.js("getComputedStyle(document.querySelector('h1')).color")
+
+    pages = len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "page.pdf").read_bytes()))
+    assert folded > 0
+    assert left == 0
+    assert 3 <= pages <= 10
+    assert light(paper) > 0.9
+    assert light(ink) < 0.2
+
+
+def light(colour: str) -> float:
+    """The mean of "rgb(…)", 0 to 1; transparent is paper."""
+    parts = [float(part) for part in re.findall(r"[\d.]+", colour)]
+    if len(parts) == 4 and parts[3] == 0:
+        return 1.0
+    return sum(parts[:3]) / 3 / 255

@@ -1,0 +1,1 @@
+"""Tests of scripts/publish, with stand-ins for what costs hours or needs GitHub."""
