@@ -95,7 +95,7 @@ def records(
         try:
             if since is not None and snapshot.timestamp < since:
                 break
-            found.append(_record(snapshot))
+            found.append(record(snapshot))
         except ScanGone:
             continue
         except StoreError as error:
@@ -107,7 +107,8 @@ def records(
     return found[::-1], problems
 
 
-def _record(snapshot: snapshots.Snapshot) -> Record:
+def record(snapshot: snapshots.Snapshot) -> Record:
+    """What history needs of one stored scan; StoreError where it is none, ScanGone where it left."""
     try:
         document = msgspec.json.decode(snapshot.document_bytes(), type=_Document)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

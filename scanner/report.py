@@ -15,12 +15,13 @@ from scanner.deployments import chain_info
 from scanner.outputs.document import certificate_summary, encode
 from scanner.outputs.records import COLUMNS, write_positions
 from scanner.outputs.site import build as site_build
-from scanner.outputs.site import folder, names, tables
+from scanner.outputs.site import figures, folder, names, tables
 from scanner.outputs.site.feed import TOLD
 from scanner.outputs.site.model import Change, Dataset, Driver, File, Row, Scan, Silent, Site
 from scanner.reading import Stored
 
 LEAST_AT_RISK = 1e6  # [USD] a driver with so much at risk has a page; the largest always has
+MOST_PAGES = 24  # and no more than so many, those with most at risk
 PAGE = 100  # positions in v1/<driver>/positions.json: the API's page of default size
 
 
@@ -90,13 +91,17 @@ def build(asked: Asked) -> Built:
 
 def _paged(row: Row, drivers: Sequence[Driver]) -> bool:
     """Whether a driver has a page: its axis is dollars, and enough or the most is at risk."""
-    return row["spot_usd"] is not None and (portraits.at_risk(row) >= LEAST_AT_RISK or not drivers)
+    if row["spot_usd"] is None or len(drivers) >= MOST_PAGES:
+        return False
+    return portraits.at_risk(row) >= LEAST_AT_RISK or not drivers
 
 
 def _silent(row: Row) -> Silent:
     if row["spot_usd"] is None:
         return Silent(row["driver"], "its axis is a ratio of all prices, not dollars")
     usd = portraits.at_risk(row)
+    if usd >= LEAST_AT_RISK:
+        return Silent(row["driver"], f"{figures.usd(usd)} at risk, {MOST_PAGES} others have more")
     return Silent(row["driver"], "nothing at risk" if not usd else "less than $1M at risk")
 
 
@@ -140,9 +145,10 @@ class _Writer:
 
     def table(self, stem: str, rows: Sequence[Row]) -> dict[str, File]:
         """Rows as CSV and Parquet."""
+        head = tables.HEADS.get(stem.rsplit("/", 1)[-1], ())
         return {
-            "csv": self.put(f"{stem}.csv", tables.as_csv(rows)),
-            "parquet": self.put(f"{stem}.parquet", tables.as_parquet(rows)),
+            "csv": self.put(f"{stem}.csv", tables.as_csv(rows, head)),
+            "parquet": self.put(f"{stem}.parquet", tables.as_parquet(rows, head)),
         }
 
 

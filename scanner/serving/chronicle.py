@@ -71,7 +71,7 @@ class Chronicle:
             for snapshot in snapshots.listed(self._store, self._chain_id, damaged):
                 name = snapshot.scan_id
                 try:
-                    known[name] = self._read.get(name) or past._record(snapshot)
+                    known[name] = self._read.get(name) or past.record(snapshot)
                 except ScanGone:
                     continue
                 except StoreError as error:

@@ -16,11 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (
-    "-c",
-    "from scanner import cli; from scanner.commands.serve import serve;"
-    "cli.main.add_command(serve); cli.main()",
-)
+COMMAND = ("-m", "scanner")
 FOREVER = "1e12"  # seconds; the sample's block is of February 2026
 
 

@@ -49,6 +49,26 @@ _SIDEWAYS = """(() => {
 })()"""
 
 
+def collisions(page: Page, selector: str) -> list[str]:
+    """Texts among what the selector finds that are printed over each other."""
+    found: list[str] = page.call(_COLLISIONS, selector)
+    return found
+
+
+_COLLISIONS = """(selector) => {
+  const boxes = [...document.querySelectorAll(selector)].filter((e) => e.checkVisibility())
+    .map((e) => {
+      const text = document.createRange();
+      text.selectNodeContents(e);
+      return [e.innerText.replace(/\\s+/g, ' '), text.getBoundingClientRect()];
+    }).filter(([, box]) => box.width && box.height);
+  const over = ([, a], [, b]) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2;
+  return boxes.flatMap((one, k) => boxes.slice(k + 1).filter((other) => over(one, other))
+    .map((other) => `${one[0]} | ${other[0]}`));
+}"""
+
+
 def shifts(page: Page) -> list[str]:
     """What moved by itself since the page was opened, above a hundredth of the window in all."""
     found: dict[str, Any] = page.js(_SHIFTS)

@@ -33,7 +33,7 @@ def main() -> None:
 
 def _site(browser: Browser, site: Site, out: Path, name: str) -> None:
     for page in ("home", *site.drivers):
-        file = site.home if page == "home" else site.page(page)
+        file = site.page(page)
         for scheme in ("light", "dark"):
             for width, size in SIZES.items():
                 with browser.open(file.as_uri(), size, scheme=scheme, clock=site.clock) as shown:
@@ -47,7 +47,8 @@ def _special(browser: Browser, site: Site, file: Path, stem: Path) -> None:
     """Unfolded, without a script, with the tooltip, and on paper."""
 
     def opened(size: tuple[int, int] = DESKTOP, *, script: bool = True) -> Page:
-        return browser.open(file.as_uri(), size, script=script, clock=site.clock)
+        # "reduce": nothing glides while a picture is taken
+        return browser.open(file.as_uri(), size, script=script, clock=site.clock, motion="reduce")
 
     with opened() as shown:
         shown.js("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
@@ -55,8 +56,8 @@ def _special(browser: Browser, site: Site, file: Path, stem: Path) -> None:
         shown.pdf(Path(f"{stem}.pdf"))
         if shown.js("!!document.getElementById('reader')"):
             shown.js("document.getElementById('reader').scrollIntoView({block: 'center'})")
-            shown.js("document.getElementById('reader').focus()")
-            shown.press("ArrowDown")
+            shown.js("document.getElementById('reader').focus({focusVisible: true})")
+            shown.press("PageDown", "ArrowDown")
             shown.shot(Path(f"{stem}-tooltip.png"), full=False)
     with opened(script=False) as shown:
         shown.shot(Path(f"{stem}-no-script.png"))

@@ -23,12 +23,9 @@ class Site:
     store: Path
     clock: float  # seconds since 1970
 
-    @property
-    def home(self) -> Path:
-        return self.folder / "index.html"
-
-    def page(self, driver: str = "eth") -> Path:
-        return self.folder / driver / "index.html"
+    def page(self, name: str = "eth") -> Path:
+        """The page of a driver, or "home"."""
+        return self.folder / ("" if name == "home" else name) / "index.html"
 
     @property
     def drivers(self) -> list[str]:

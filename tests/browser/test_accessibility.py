@@ -16,6 +16,6 @@ def test_axe_finds_no_barrier(
 ) -> None:
     """With everything unfolded."""
     site = sites[state]
-    file = site.home if page == "home" else site.page(page)
+    file = site.page(page)
     with browser.open(file.as_uri(), size, scheme=scheme, clock=site.clock) as shown:
         assert rules.barriers(shown) == []

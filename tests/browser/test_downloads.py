@@ -30,12 +30,12 @@ OFFERED = """[...document.querySelectorAll('#data table tbody tr')].map((row) =>
 }))"""
 
 
-@pytest.fixture(scope="module", params=["", "eth", "btc", "link"], ids=lambda name: name or "home")
+@pytest.fixture(scope="module", params=["home", "eth", "btc", "link"])
 def offered(
     request: pytest.FixtureRequest, browser: Browser, site: Site
 ) -> list[tuple[dict[str, Any], dict[str, Path]]]:
     """The lines of a page's Data section: what is said, and the files by their kind."""
-    page = site.page(request.param) if request.param else site.home
+    page = site.page(request.param)
     with browser.open(page.as_uri(), clock=site.clock) as shown:
         rows = shown.js(OFFERED)
     return [

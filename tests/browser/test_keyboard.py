@@ -19,7 +19,7 @@ def test_tab_goes_through_the_page_and_out(
 ) -> None:
     """Every control once, in the order of the page, each with a ring and inside the window."""
     site = sites[state]
-    file = site.home if page == "home" else site.page()
+    file = site.page(page)
     with browser.open(file.as_uri(), size, clock=site.clock, motion="reduce") as shown:
         count = shown.js(TOPS)
         stops = rules.tab_stops(shown)

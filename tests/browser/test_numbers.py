@@ -234,7 +234,7 @@ def test_home_lists_every_driver_s_answer(browser: Browser, site: Site) -> None:
     drivers = {
         row["driver"]: row for row in answers.drivers(reading.newest(site.store, None))["drivers"]
     }
-    with browser.open(site.home.as_uri(), clock=site.clock) as page:
+    with browser.open(site.page("home").as_uri(), clock=site.clock) as page:
         rows = page.call(ROWS, "#drivers table")
 
     near = []

@@ -64,7 +64,7 @@ def test_the_drivers_are_reached_by_links(browser: Browser, site: Site, host: Ho
 
 def test_no_page_could_ask_for_anything(site: Site) -> None:
     """What a browser loads by itself is in the page: nothing but data in src, styles and icons."""
-    for file in [site.home, *(site.page(driver) for driver in site.drivers)]:
+    for file in [site.page("home"), *(site.page(driver) for driver in site.drivers)]:
         text = file.read_text()
         assert not re.findall(r"""\bsrc=["'](?!data:)[^"']*""", text), file
         assert not re.findall(r"@import|url\((?!['\"]?(?:data:|#))", text), file

@@ -14,7 +14,7 @@ def test_no_control_is_left_without_its_script(
 ) -> None:
     """Only the zoom is, which needs none."""
     site = sites[state]
-    file = site.home if page == "home" else site.page()
+    file = site.page(page)
     with browser.open(file.as_uri(), script=False) as shown:
         assert [one for one in rules.dead_controls(shown) if 'name="zoom"' not in one] == []
         assert rules.noise(shown) == []

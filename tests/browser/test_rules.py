@@ -31,6 +31,7 @@ def show(browser: Browser, tmp_path: Path) -> Callable[..., Page]:
 
 Rule = Callable[[Page], list[str]]
 AT_HOME: Rule = lambda page: rules.foreign(page, "file://")  # noqa: E731
+CLASH: Rule = lambda page: rules.collisions(page, "p, b")  # noqa: E731
 STOPS: Rule = lambda page: [s["name"] for s in rules.tab_stops(page) if not s["ring"]]  # noqa: E731
 
 FAULTS: list[tuple[Rule, str, str]] = [
@@ -41,6 +42,7 @@ FAULTS: list[tuple[Rule, str, str]] = [
     (AT_HOME, "<script>fetch('http://127.0.0.1:1/a').catch(() => 0)</script>", "127.0.0.1:1/a"),
     (rules.requests, '<img alt="" src="picture.png">', "image: file:"),
     (rules.sideways, '<p style="width:500px">wide</p>', "p. ends at 508 of 390"),
+    (CLASH, '<p>under</p><b style="position:relative;top:-36px">over</b>', "under | over"),
     (rules.barriers, '<p style="color:#bbb;background:#fff">pale</p>', "serious color-contrast"),
     (rules.barriers, "<details>folded<img src='data:,'></details>", "critical image-alt"),
     (STOPS, '<button style="outline:none">Unseen</button>', "Unseen"),

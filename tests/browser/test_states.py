@@ -35,7 +35,7 @@ def test_one_word_says_what_the_scan_is_worth(
 ) -> None:
     """In a state of its own colour, on every page."""
     site = sites[state]
-    file = site.home if page == "home" else site.page()
+    file = site.page(page)
     with browser.open(file.as_uri(), clock=site.clock) as shown:
         assert words(shown) == [word]
 
@@ -96,7 +96,7 @@ def test_an_incomplete_scan_marks_every_amount(browser: Browser, sites: Sites, d
 def test_without_a_band_the_risk_is_still_told(browser: Browser, sites: Sites, page: str) -> None:
     """No band is no news of safety: what has a price below spot is named."""
     site = sites["no band"]
-    file = site.home if page == "home" else site.page()
+    file = site.page(page)
     with browser.open(file.as_uri(), clock=site.clock) as shown:
         assert shown.js("document.querySelector('h1').innerText").startswith(
             "No liquidation band stands out"

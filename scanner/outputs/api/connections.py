@@ -68,10 +68,13 @@ class Limited(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        if self._head_since is not None:
-            self._head += len(data)
+        before = self._head_since
         super().data_received(data)
-        if self._head_since is not None and self._head > LONGEST_HEAD:
+        if self._head_since is None:
+            return
+        # of a head that began in these bytes nobody knows where
+        self._head += len(data) if self._head_since == before else 1
+        if self._head > LONGEST_HEAD:
             self._refuse(Refusal("headers_too_large", f"At most {LONGEST_HEAD} bytes."))
 
     def on_message_begin(self) -> None:

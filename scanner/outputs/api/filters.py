@@ -47,10 +47,10 @@ def _address(text: str) -> str:
     return text.lower()
 
 
-Price = Annotated[float, BeforeValidator(_number), Field(ge=1e-12, le=1e15, allow_inf_nan=False)]
-Dollars = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1e15, allow_inf_nan=False)]
-Rows = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MOST_ROWS)]
-Days = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=3_650)]
+Price = Annotated[float, Field(ge=1e-12, le=1e15, allow_inf_nan=False), BeforeValidator(_number)]
+Dollars = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False), BeforeValidator(_number)]
+Rows = Annotated[int, Field(ge=1, le=MOST_ROWS), BeforeValidator(_whole)]
+Days = Annotated[int, Field(ge=1, le=3_650), BeforeValidator(_whole)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Address = Annotated[str, AfterValidator(_address)]
 ADDRESS = r"^0x[0-9a-fA-F]{40}$"

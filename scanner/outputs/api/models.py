@@ -192,7 +192,7 @@ class Point(Part):
 class Asked(Point):
     """One price asked for, and the same move the other way."""
 
-    opposite: Point
+    opposite: Point | None
     long_short_ratio: float | None = _of(398.667584)
 
 
@@ -200,9 +200,9 @@ class Balance(Part):
     """The longs below one price against the shorts above another."""
 
     long_level_usd: USD | None = _of(1781.0)
-    long_usd: USD = _of(1_196_002_752.24)
+    long_usd: USD | None = _of(1_196_002_752.24)
     short_level_usd: USD | None = _of(2519.8)
-    short_usd: USD = _of(3_000_000.0)
+    short_usd: USD | None = _of(3_000_000.0)
     long_short_ratio: float | None = _of(398.667584)
 
 

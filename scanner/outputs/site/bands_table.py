@@ -11,7 +11,7 @@ from scanner.outputs.words import short_hex, symbol
 
 # Rows of the table, and how many of them with their accounts; the files have all. A page that would
 # be too heavy takes the next pair.
-TRIMS = ((14, 6), (12, 4), (9, 3), (6, 1))
+TRIMS = ((ladder.DRAWN, 6), (12, 4), (9, 3), (6, 1))
 Context = dict[str, Any]
 
 

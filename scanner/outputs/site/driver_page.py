@@ -43,7 +43,9 @@ def context(scan: Scan, driver: Driver, amounts: Amounts, trim: int = 0) -> tupl
         **moves(driver, drawn, shown[0], places, amounts),
         **bands(scan, driver, slots, amounts, trim),
         "protocols": _protocols(driver, slots, shown[0], amounts),
-        "standing": sections.unknown(scan, driver.standing, name, amounts),
+        "standing": sections.unknown(
+            scan, driver.standing, name, amounts, sentences.told_first(driver)
+        ),
         "numbers": _numbers(driver, bars, drawn, slots, amounts),
     }
     return found, places

@@ -83,6 +83,8 @@ def axis_price(value: float) -> str:
     >>> axis_price(1800), axis_price(110_000), axis_price(67_500), axis_price(0.25)
     ('$1,800', '$110k', '$67.5k', '$0.25')
     """
+    if value < 1e-3:
+        return price(value)
     return f"${value / 1e3:,g}k" if value >= 1e4 else f"${value:,g}"
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from scanner.core.window import Window
 from scanner.outputs.site import figures, png
+from scanner.outputs.site.ladder import DRAWN
 from scanner.outputs.site.model import NO_SCAN, Driver, Heat, Row
 from scanner.outputs.site.places import Places, short
 
@@ -48,7 +49,7 @@ def rules(driver: Driver) -> str:
     """Today's ranges: a line at each edge, across."""
     edges = {
         round(TALL * driver.window.place(float(one.row[key])))
-        for one in driver.ranges
+        for one in driver.ranges[:DRAWN]
         for key in ("low_usd", "high_usd")
     }
     return "".join(f"M0 {y}h10" for y in sorted(edges) if 0 < y < TALL)

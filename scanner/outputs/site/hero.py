@@ -116,7 +116,7 @@ def _heat(driver: Driver, shown: Sequence[View], places: Places) -> Context:
             "no_heat": "How the bands move is shown here from the second stored scan on.",
         }
     days = (one.end - one.start) / 86_400
-    span = f"{days:.0f} days" if days >= 1.5 else f"{days * 24:.0f} hours"
+    span = count(round(days), "day") if days >= 1.5 else count(round(days * 24), "hour")
     spots = [spot for spot in one.spots if spot is not None]
     told = heat.told(*driver.event) if driver.event else "no band changed much"
     return {

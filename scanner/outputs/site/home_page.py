@@ -13,6 +13,7 @@ from scanner.outputs.words import symbol
 
 EVENTS = 12  # changes on the page; the feed has more
 REACH = 0.45  # of the lying ladders
+_SHADED = 12  # ranges in one of them, the largest
 Context = dict[str, Any]
 
 
@@ -75,7 +76,7 @@ def _row(driver: Driver, amounts: Amounts) -> Context:
         "above": above,
         "wide": view.window.ticks // PER_ROW,
         "shape": strokes.shape(driver.ticks, view.window),
-        "ranges": strokes.lying(driver, view.window),
+        "ranges": strokes.lying(driver, view.window)[:_SHADED],
         "spot_x": strokes.spot_at(driver, view.window),
         "alt": f"{name}: next below {below['distance']} {below['text']}; next above"
         f" {above['distance']} {above['text']}",

@@ -18,7 +18,9 @@ F64 = npt.NDArray[np.float64]
 
 WIDE = 2000  # of the drawing, in its own units
 ROOM = 1.03  # the scale goes a little beyond the longest bar
-NOTES = 6  # ranges with a note; the others have their letter only
+DRAWN = 14  # ranges in the pictures, the largest
+NOTES = 6  # of them with a note; the others have their letter, where there is room for it
+_LETTER = 3.6  # height of one [%]
 _NOTE, _SPOT, _RIM = 10.4, 4.6, 11.0  # heights of a note, of spot's, and of the rims' own notes [%]
 
 
@@ -160,10 +162,13 @@ def notes(driver: Driver, views: Sequence[View], places: Places) -> Notes:
     spot_top: dict[str, str] = {}
     leaders = []
     for view in views:
-        seen = [(view.seen(*ends(one.row)), one) for one in driver.ranges]
+        seen = [(view.seen(*ends(one.row)), one) for one in driver.ranges[:DRAWN]]
         shown = [(y, one) for y, one in seen if y is not None]
+        lettered: list[float] = []
         for y, one in shown[NOTES:]:
-            letters.setdefault(one.letter, dict(hidden))[view.name] = _top(y)
+            if all(abs(y - other) >= _LETTER for other in lettered):
+                letters.setdefault(one.letter, dict(hidden))[view.name] = _top(y)
+                lettered.append(y)
         items: list[tuple[float, float, Range | None]] = [
             *((y, _NOTE, one) for y, one in shown[:NOTES]),
             (view.y(driver.spot), _SPOT, None),
@@ -185,7 +190,7 @@ def notes(driver: Driver, views: Sequence[View], places: Places) -> Notes:
                 places.per_view(tops[one.letter]) if one.letter in tops else "",
                 places.per_view(letters[one.letter]) if one.letter in letters else "",
             )
-            for one in driver.ranges
+            for one in driver.ranges[:DRAWN]
         ],
         spot=places.per_view(spot_top),
         leaders=leaders,
@@ -210,7 +215,7 @@ def middle(row: Row) -> float:
 def tints(driver: Driver, places: Places) -> list[tuple[str, Range]]:
     """Where each range lies in the drawing of the whole window."""
     found = []
-    for one in driver.ranges:
+    for one in driver.ranges[:DRAWN]:
         low, high = ends(one.row)
         top, bottom = 100 * driver.window.place(high), 100 * driver.window.place(low)
         if bottom > 0 and top < 100:

@@ -25,7 +25,7 @@ def moves(
         return 100 - view.y(usd)
 
     tints, right = [], -10.0
-    for one in sorted(driver.ranges, key=lambda one: ladder.middle(one.row)):
+    for one in sorted(driver.ranges[: ladder.DRAWN], key=lambda one: ladder.middle(one.row)):
         low, high = (across(end) for end in ladder.ends(one.row))
         if high > 0 and low < 100:
             near = (low + high) / 2 - right < 2.6  # its letter would touch the one before

@@ -6,18 +6,26 @@ from typing import Any
 from scanner.outputs.document import holds
 from scanner.outputs.site import figures, names
 from scanner.outputs.site.amounts import Amounts
-from scanner.outputs.site.model import Dataset, Row, Scan
+from scanner.outputs.site.model import Dataset, Range, Row, Scan
 from scanner.outputs.words import count, one_line, short_hex, symbol
 
-_TOTALS = 12  # certificate rows on a page; the file has all
+_MARKETS = 12  # rows of the certificate; further markets share the last
+_TOTALS = 12  # totals on a page; the file has all
 _PROBLEMS = 6
 _TOLD_ABOVE = frozenset({"debt_missing", "parity_mismatch"})  # problems that the tables tell
 _CAUSES = 6
 Context = dict[str, Any]
 
 
-def unknown(scan: Scan, standing: Mapping[str, Row], name: str, amounts: Amounts) -> Context:
-    """Where the collateral stands, and what is not known. `name`: the driver's, "" for all."""
+def unknown(
+    scan: Scan,
+    standing: Mapping[str, Row],
+    name: str,
+    amounts: Amounts,
+    nearest: Range | None = None,
+) -> Context:
+    """Where the collateral stands, and what is not known. `name`: the driver's, "" for all;
+    `nearest`: the range that is told first, for the worst case."""
     groups = [
         (
             "g1",
@@ -53,7 +61,7 @@ def unknown(scan: Scan, standing: Mapping[str, Row], name: str, amounts: Amounts
     ]
     return {
         "title": _title(scan),
-        "intro": _intro(scan),
+        "intro": " ".join(filter(None, (_intro(scan), _worst(scan, nearest, amounts)))),
         "rows": [*rows, *_unknown_rows(scan, amounts)],
         "bar": _bar([(kind, row["debt_usd"]) for kind, _, row, _ in groups], scan),
     }
@@ -84,6 +92,19 @@ def _intro(scan: Scan) -> str:
         return "Every position of every market was read and has a price. Bar: debt."
     text = "Unknown is never counted as zero. Bar: debt."
     return text if scan.complete else f"{text} Debt that was not read is in no number here."
+
+
+def _worst(scan: Scan, nearest: Range | None, amounts: Amounts) -> str:
+    """What the range would owe if all that is unknown sat in it."""
+    debts = [row["debt_usd"] for row in scan.document["unknown"]]
+    if nearest is None or not debts or None in debts:
+        return ""
+    debt = nearest.row["debt_usd"]
+    now, then = amounts.usd(debt), amounts.usd(debt + sum(debts))
+    where = f"if all of it sat in {nearest.letter}"
+    if now == then:
+        return f"Even {where}, it would still read {now} of debt there."
+    return f"At worst, {where}, that would carry {then} of debt instead of {now}."
 
 
 def _unknown_rows(scan: Scan, amounts: Amounts) -> list[Context]:
@@ -146,7 +167,7 @@ def certificate(scan: Scan, chain_option: str) -> Context:
     if len(problems) > _PROBLEMS:
         said.append(f"and {len(problems) - _PROBLEMS} more, in v1/certificate.json")
     return {
-        "markets": [_market(scan, row) for row in document["markets"]],
+        "markets": _markets(scan),
         "totals": [_total(row) for row in totals[:_TOTALS]],
         "summary": f"Totals, in the protocol’s own units: {summary}",
         "open": agree < len(totals),
@@ -160,22 +181,36 @@ def certificate(scan: Scan, chain_option: str) -> Context:
     }
 
 
-def _market(scan: Scan, row: Row) -> Context:
-    key = (row["protocol"], row["market"])
-    totals = [
-        one for one in scan.document["certificate"] if (one["protocol"], one["market"]) == key
-    ]
-    parity = [one for one in scan.document["parity"] if (one["protocol"], one["market"]) == key]
+def _markets(scan: Scan) -> list[Context]:
+    """A row per market, those with a gap first, then the largest."""
+    ranked = sorted(
+        scan.document["markets"],
+        key=lambda row: (row["complete"], -row["borrowers"], row["protocol"], row["market"]),
+    )
+    if len(ranked) <= _MARKETS:
+        return [_market(scan, [row]) for row in ranked]
+    shown, left = ranked[: _MARKETS - 1], ranked[_MARKETS - 1 :]
+    return [*(_market(scan, [row]) for row in shown), _market(scan, left)]
+
+
+def _market(scan: Scan, rows: Sequence[Row]) -> Context:
+    """One market's line, or that of several."""
+    keys = {(row["protocol"], row["market"]) for row in rows}
+    totals, parity = (
+        [one for one in scan.document[name] if (one["protocol"], one["market"]) in keys]
+        for name in ("certificate", "parity")
+    )
     covered = [one["coverage"] for one in totals if one["coverage"] is not None]
     errors = [one["max_rel_error"] for one in parity if one["max_rel_error"] is not None]
     checked, accounts = (sum(one[name] for one in parity) for name in ("checked", "accounts"))
-    version = row.get("version")
+    version = rows[0].get("version") if len(rows) == 1 else None
+    name = f"{names.protocol(rows[0]['protocol'])} {symbol(rows[0]['market'])}"
     return {
-        "name": f"{names.protocol(row['protocol'])} {symbol(row['market'])}",
+        "name": name if len(rows) == 1 else f"{len(rows):,} smaller markets",
         "version": f"version {symbol(version)}" if version else "",
         "agree": f"{sum(map(holds, totals)):,} of {len(totals):,}",
         "worst": figures.coverage(min(covered, default=None)),
-        "borrowers": f"{row['borrowers']:,}",
+        "borrowers": f"{sum(row['borrowers'] for row in rows):,}",
         "checked": f"{checked:,}" if checked == accounts else f"{checked:,} of {accounts:,}",
         "differ": f"{sum(one['mismatches'] for one in parity):,}",
         "error": figures.error(max(errors, default=None)) if checked else "none compared",

@@ -11,20 +11,33 @@ from scanner.outputs.records import untrusted_cell
 
 Row = Mapping[str, Any]
 
+# The heads of tables that may have no row at all.
+_SUMS = ("collateral_at_risk_usd", "debt_usd", "positions")
+HEADS: Mapping[str, Sequence[str]] = {
+    "bands": ("driver", "side", "kind", "low_usd", "high_usd", *_SUMS, "accounts", "distance"),
+    "ticks": ("driver", "side", "tick", "low_usd", "high_usd", *_SUMS),
+    "levels": ("driver", "side", "tick", "level_usd", "distance", *_SUMS),
+    "history": ("scan_id", "block_number", "timestamp", "bands", "changes"),
+    "drivers": ("driver", "spot_usd", "borrowers", "debt_usd", "collateral_usd"),
+    "certificate": ("protocol", "market", "asset", "debt_found", "debt_total", "coverage"),
+}
 
-def columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
+
+def columns(rows: Sequence[Row], head: Sequence[str] = ()) -> dict[str, list[Any]]:
     """Columns in the order in which the rows first name them; None where a row has no such key.
 
-    >>> columns([{"a": 1}, {"a": 2, "b": {"c": 3}}])
-    {'a': [1, 2], 'b': [None, '{"c":3}']}
+    `head`: the names where there is no row.
+
+    >>> columns([{"a": 1}, {"a": 2, "b": {"c": 3}}]), columns([], ("a",))
+    ({'a': [1, 2], 'b': [None, '{"c":3}']}, {'a': []})
     """
-    names = dict.fromkeys(name for row in rows for name in row)
+    names = dict.fromkeys(name for row in rows for name in row) or dict.fromkeys(head)
     return {name: [_cell(row.get(name)) for row in rows] for name in names}
 
 
-def as_csv(rows: Sequence[Row]) -> bytes:
+def as_csv(rows: Sequence[Row], head: Sequence[str] = ()) -> bytes:
     """A header and one line per row."""
-    table = columns(rows)
+    table = columns(rows, head)
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(table)
@@ -32,12 +45,12 @@ def as_csv(rows: Sequence[Row]) -> bytes:
     return stream.getvalue().encode()
 
 
-def as_parquet(rows: Sequence[Row]) -> bytes:
+def as_parquet(rows: Sequence[Row], head: Sequence[str] = ()) -> bytes:
     """The same columns, typed by what they hold."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table({name: _typed(values) for name, values in columns(rows).items()})
+    table = pa.table({name: _typed(values) for name, values in columns(rows, head).items()})
     stream = io.BytesIO()
     pq.write_table(table, stream, compression="zstd", write_statistics=False)
     return stream.getvalue()

@@ -103,6 +103,8 @@ def spread(
     >>> spread([10.0, 11.0, 50.0], [4.0, 4.0, 4.0], 0.0, 100.0)
     [8.5, 12.5, 50.0]
     """
+    if not wanted:
+        return []
     offsets = [0.0]
     for before, after in pairwise(heights):
         offsets.append(offsets[-1] + (before + after) / 2)
@@ -117,8 +119,6 @@ def spread(
                 pools[-1][1] + weight,
             ]
     middles = [mean for mean, weight in pools for _ in range(round(weight))]
-    if not middles:
-        return []
     least = low + heights[0] / 2
     most = max(high - heights[-1] / 2 - offsets[-1], least)
     return [min(max(m, least), most) + offset for m, offset in zip(middles, offsets, strict=True)]

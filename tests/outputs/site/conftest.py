@@ -15,9 +15,7 @@ from scanner.store import snapshots
 HOSTILE = "</script><img src=x onerror=alert(1)>\u202e\"'&<b>"
 
 
-def write(
-    store: Path, change: Callable[[dict[str, Any]], None] | None = None, **scan: Any
-) -> Path:
+def write(store: Path, change: Callable[[dict[str, Any]], None] | None = None, **scan: Any) -> Path:
     """A store with the whales' scan, its document and tables changed by `change`."""
     made = copy.deepcopy(whales_sample.scan(**scan))
     if change is not None:
