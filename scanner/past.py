@@ -108,7 +108,7 @@ def records(
 
 
 def record(snapshot: snapshots.Snapshot) -> Record:
-    """What history needs of one stored scan; StoreError where it is none, ScanGone where it left."""
+    """What history needs of a stored scan; StoreError where it is none, ScanGone if it left."""
     try:
         document = msgspec.json.decode(snapshot.document_bytes(), type=_Document)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

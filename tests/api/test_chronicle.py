@@ -19,13 +19,13 @@ BLOCK, TIME = whales_sample.BLOCK, whales_sample.TIME
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The scans whose document was read."""
     found: list[str] = []
-    real = past._record
+    real = past.record
 
     def record(snapshot: snapshots.Snapshot) -> past.Record:
         found.append(snapshot.scan_id)
         return real(snapshot)
 
-    monkeypatch.setattr(past, "_record", record)
+    monkeypatch.setattr(past, "record", record)
     return found
 
 
