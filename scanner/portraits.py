@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from scanner import answers
+from scanner import answers, movers
 from scanner.core.standing import standing
 from scanner.core.window import Window, around, graded, rows, scale, share_of_largest, smoothed
 from scanner.outputs.site.heat import PER_ROW as HEAT_ROW
@@ -31,7 +31,13 @@ _WHOLE = 4e9  # dollars in the window for which the unit is a million
 
 
 def portrait(
-    stored: Stored, row: Row, slug: str, records: Sequence[Record], told: Row, levels: Row
+    stored: Stored,
+    row: Row,
+    slug: str,
+    records: Sequence[Record],
+    told: Row,
+    levels: Row,
+    before: Stored | None = None,
 ) -> Driver:
     """Everything a driver's page shows.
 
@@ -43,6 +49,8 @@ def portrait(
         The stored scans, and `answers.told` of this driver from them.
     levels : dict
         `answers.levels` of it.
+    before : Stored or None
+        `movers.scan_before`.
     """
     name, spot = row["driver"], row["spot_usd"]
     window = around(spot, max(REACHES), PER_ROW)
@@ -58,7 +66,7 @@ def portrait(
         spot=spot,
         window=window,
         row=row,
-        ranges=_ranges(stored, name, told, now),
+        ranges=_ranges(stored, before, name, told, now),
         ticks=ticks,
         levels=levels,
         protocols=protocols,
@@ -119,23 +127,24 @@ def _large(
     return least, sorted(found, key=lambda one: (-one[1], one[0])) if least else []
 
 
-def _ranges(stored: Stored, name: str, told: Row, now: int) -> list[Range]:
+def _ranges(stored: Stored, before: Stored | None, name: str, told: Row, now: int) -> list[Range]:
     """The driver's ranges, the largest first: A, B, C."""
     found = answers.bands(stored, name)["bands"]
     ranked = sorted(found, key=lambda row: (-row["collateral_at_risk_usd"], row["low_usd"]))
     scans = [scan for scan in told["scans"] if scan["block"]["timestamp"] <= now]
     tracks = {
-        _key(band): band["track"]
+        movers.key(band): band["track"]
         for scan in scans
         if scan["scan_id"] == stored.scan_id
         for band in scan["bands"]
     }
     past = _past(scans)
     changed = _changed(scans)
+    moved = movers.movers(before, stored, name) if before and found else {}
     ranges = []
     for number, row in enumerate(ranked):
-        track = tracks.get(_key(row), "")
-        before = past.get(track, [])
+        track = tracks.get(movers.key(row), "")
+        points = past.get(track, [])
         members = answers.members(stored, row)
         ranges.append(
             Range(
@@ -145,9 +154,10 @@ def _ranges(stored: Stored, name: str, told: Row, now: int) -> list[Range]:
                 top_six=share_of_largest(
                     members["owner"].to_numpy(), members["collateral_at_risk_usd"].to_numpy(), 6
                 ),
-                past=before,
-                day_ago=_day_ago(before, now),
+                past=points,
+                day_ago=_day_ago(points, now),
                 changed=changed.get(track),
+                movers=moved.get(movers.key(row)),
             )
         )
     return ranges
@@ -160,10 +170,6 @@ def _letter(number: int) -> str:
     """
     head = "" if number < 26 else _letter(number // 26 - 1)
     return head + chr(ord("A") + number % 26)
-
-
-def _key(row: Row) -> tuple[Any, ...]:
-    return (row["side"], row["kind"], row["low_usd"], row["high_usd"])
 
 
 def _past(scans: Sequence[Row]) -> dict[str, list[tuple[int, float]]]:
@@ -195,7 +201,7 @@ def _day_ago(past: Sequence[tuple[int, float]], now: int) -> float | None:
 def _event(told: Row, now: int) -> tuple[int, Row] | None:
     """The change that most dollars took part in."""
     found = [
-        (_weight(row), -scan["block"]["timestamp"], row)
+        (weight(row), -scan["block"]["timestamp"], row)
         for scan in told["scans"]
         if scan["block"]["timestamp"] <= now
         for row in scan["changes"]
@@ -206,7 +212,8 @@ def _event(told: Row, now: int) -> tuple[int, Row] | None:
     return -moment, row
 
 
-def _weight(row: Row) -> float:
+def weight(row: Row) -> float:
+    """Dollars that took part in a change. [USD]"""
     if row["change"] == "moved":
         return float(row["after"]["collateral_at_risk_usd"])
     return abs(float(row["collateral_change_usd"]))

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from scanner import answers, past, portraits, reading
+from scanner import answers, movers, past, portraits, reading
 from scanner.deployments import chain_info
 from scanner.outputs.document import certificate_summary, encode
 from scanner.outputs.records import COLUMNS, write_positions
@@ -22,6 +22,7 @@ from scanner.reading import Stored
 
 LEAST_AT_RISK = 1e6  # [USD] a driver with so much at risk has a page; the largest always has
 MOST_PAGES = 24  # and no more than so many, those with most at risk
+LEAST_CHANGE = 0.01  # of a driver's collateral at risk: what is worth less is not told
 PAGE = 100  # positions in v1/<driver>/positions.json: the API's page of default size
 
 
@@ -64,6 +65,7 @@ def build(asked: Asked) -> Built:
         skipped = [problem.message for problem in problems]
         rows = answers.drivers(stored)["drivers"]
         slugs = names.slugs(row["driver"] for row in rows)
+        before = movers.scan_before(stored, asked.store)
         writer = _Writer(aside)
         data = {"": _of_chain(writer, stored, asked, rows)}
         drivers: list[Driver] = []
@@ -75,7 +77,7 @@ def build(asked: Asked) -> Built:
             data[slug] = _of_driver(writer, stored, name, slug, told, levels, asked.days)
             changes += _changes(told, name, slug if _paged(row, drivers) else "")
             if _paged(row, drivers):
-                drivers.append(portraits.portrait(stored, row, slug, records, told, levels))
+                drivers.append(portraits.portrait(stored, row, slug, records, told, levels, before))
         writer.put("v1/index.json", encode(_index(stored, slugs, drivers, writer)))
         site = Site(
             scan=_scan(stored, asked),
@@ -239,13 +241,15 @@ def _of_chain(writer: _Writer, stored: Stored, asked: Asked, rows: Sequence[Row]
 
 def _changes(told: Row, name: str, slug: str) -> list[Change]:
     """What the feed tells of a driver; a driver on the market's axis has no prices to tell."""
-    return [
-        Change(name, slug, scan["scan_id"], scan["block"]["timestamp"], row)
+    found = [
+        Change(name, slug, scan["scan_id"], scan["block"]["timestamp"], row,
+               portraits.weight(row) / max(sum(scan["at_risk"].values()), 1.0))
         for scan in told["scans"]
         if scan["spot_usd"] is not None
         for row in scan["changes"]
         if row["change"] in TOLD
-    ]
+    ]  # fmt: skip
+    return [change for change in found if change.worth >= LEAST_CHANGE]
 
 
 def _index(

@@ -6,6 +6,7 @@ connection open, and what was answered before is asked for by its ETag, so that 
 
 import gzip
 import http.client
+import io
 import json
 import threading
 from collections import OrderedDict
@@ -43,8 +44,11 @@ class Http:
             self._port = parts.port
         except ValueError:
             parts = urlsplit("")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        odd = parts.query or parts.fragment or parts.username is not None
+        if parts.scheme not in ("http", "https") or not parts.hostname or odd:
             raise UsageError("A server's address is written as http://127.0.0.1:8080.")
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise UsageError("The token holds characters that no token has.")
         self._secure = parts.scheme == "https"
         self._host = parts.hostname
         self._prefix = parts.path.rstrip("/")
@@ -109,7 +113,8 @@ class Http:
         response = self._connection.getresponse()
         body = response.read(_LARGEST + 1)
         if response.headers.get("Content-Encoding") == "gzip" and body:
-            body = gzip.decompress(body)
+            with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
+                body = packed.read(_LARGEST + 1)
         if len(body) > _LARGEST:
             self._close()
             raise ServiceError("The answer is larger than any that can be meant.")

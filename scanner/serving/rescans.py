@@ -66,7 +66,10 @@ class Rescans:
         try:
             while True:
                 begun = time.monotonic()
-                code, said = await self._scan()
+                try:
+                    code, said = await self._scan()
+                except OSError as error:  # the machine ran out of something
+                    code, said = -1, f"the scan could not be started: {error.strerror}"
                 self._runs, self._last = self._runs + 1, code
                 self._failures = self._failures + 1 if code else 0
                 self._ended(code, said)

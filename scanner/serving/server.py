@@ -29,6 +29,7 @@ from scanner.serving.rescans import Rescans, Scans
 from scanner.serving.showing import STRANGE, Store
 
 POLL = 0.2  # seconds between two looks at the store
+PAUSE = 2.0  # seconds after a look that failed
 RATE, BURST = 20.0, 100.0  # requests per second and at once, of one client of a public server
 EACH = 64  # connections of one client of a public server
 FAREWELL = 3  # seconds for answers under way when the server stops
@@ -159,6 +160,8 @@ class _Server:
             except Exception as error:
                 self._defect(error)
                 await asyncio.to_thread(self._board.show, State(trouble=STRANGE))
+                self._store.forget()
+                await asyncio.sleep(PAUSE)
 
     async def _show(self, state: State) -> None:
         before = self._board.now.state

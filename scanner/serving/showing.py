@@ -65,6 +65,10 @@ class Store:
             return True
         return self._looks() != self._seen
 
+    def forget(self) -> None:
+        """Load everything again next time."""
+        self._loaded, self._seen = {}, None
+
     def load(self) -> State:
         """The store as it is now; chains that look as before are taken over as they are."""
         looks, self._when = self._looks(), time.monotonic()

@@ -6,12 +6,10 @@ from typing import Any
 from scanner import answers
 from scanner.errors import StoreError, UsageError
 from scanner.outputs.api.problems import Refusal
-from scanner.outputs.api.source import Question, Told
+from scanner.outputs.api.source import PAGE, Question, Told
 from scanner.outputs.document import encode
 from scanner.reading import Stored
 from scanner.serving.chronicle import Chronicle
-
-PAGE = 100  # positions where nobody says how many
 
 Tell = Callable[[Question], Told]
 

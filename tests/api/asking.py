@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,23 +58,34 @@ class Api:
     ) -> Response:
         """One request; `named` are headers, with _ for -."""
         raw = target.encode() if isinstance(target, str) else target
-        path, _, query = raw.partition(b"?")
         sent = [(b"host", host)] if host is not None else []
         sent += [(key.replace("_", "-").encode(), value.encode()) for key, value in named.items()]
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path.decode("latin-1"),
-            "raw_path": path,
-            "query_string": query,
-            "headers": [*sent, *headers],
-            "client": (client, 50_000),
-            "scheme": "http",
-            "root_path": "",
-            "http_version": "1.1",
-            "server": ("127.0.0.1", 8080),
-        }
+        scope = scope_of(raw, method=method, client=client, headers=[*sent, *headers])
         return asyncio.run(_asked(self.front, scope))
+
+
+def scope_of(
+    target: bytes,
+    *,
+    method: str = "GET",
+    client: str = "127.0.0.1",
+    headers: Sequence[tuple[bytes, bytes]] = ((b"host", HOST),),
+) -> dict[str, Any]:
+    """A request as uvicorn hands it over."""
+    path, _, query = target.partition(b"?")
+    return {
+        "type": "http",
+        "method": method,
+        "path": path.decode("latin-1"),
+        "raw_path": path,
+        "query_string": query,
+        "headers": list(headers),
+        "client": (client, 50_000),
+        "scheme": "http",
+        "root_path": "",
+        "http_version": "1.1",
+        "server": ("127.0.0.1", 8080),
+    }
 
 
 async def _asked(front: Front, scope: dict[str, Any]) -> Response:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from api import stores
 from api.asking import Api, of_store
 from api.process import Server, environment, serving
-from scanner.outputs.api import filters, models, proofs, schema
+from scanner.outputs.api import filters, models, pasts, proofs, schema
 
 # 400 is a range without prices in it, which no schema can say; 410 a cursor of another scan; 414 a
 # question that is longer than any that can be meant.
@@ -29,9 +29,9 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "/v1/levels?driver=ETH&at=1781": models.Levels,
     "/v1/positions?driver=ETH": models.Positions,
     f"/v1/accounts/{stores.ADDRESS}": models.Account,
-    "/v1/history?driver=ETH": models.History,
+    "/v1/history?driver=ETH": pasts.History,
     "/v1/certificate": proofs.Certificate,
-    "/v1/scans": models.Scans,
+    "/v1/scans": pasts.Scans,
     "/v1/scan": proofs.Document,
     "/v1/status": proofs.Status,
     "/healthz": proofs.Health,

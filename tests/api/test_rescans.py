@@ -96,6 +96,15 @@ def test_pauses_grow_to_an_end():
     assert pauses == [1, 2, 4, 256, 300, 300]
 
 
+def test_a_scan_that_cannot_be_started_is_a_failed_one(fake, monkeypatch):
+    """The machine may have run out of something; it is tried again."""
+    monkeypatch.setattr(sys, "executable", "/nothing/here")
+    monkeypatch.setattr(rescans, "FIRST_PAUSE", 0.01)
+    ended, _ = asyncio.run(ran(Scans(0.01, []), 2))
+
+    assert ended == [(-1, "the scan could not be started: No such file or directory")] * 2
+
+
 def test_a_killed_scan_is_a_failed_one(fake):
     """By kill -9, of which nothing can be said."""
     fake("os.kill(os.getpid(), 9)")

@@ -1,16 +1,18 @@
 """The stream: ids that mean the same after a restart, what was missed, slow readers."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
 
-from api.asking import SCAN, Api, scan, state
+from api.asking import SCAN, Api, scan, scope_of, state
 from scanner.outputs.api import stream
 from scanner.outputs.api.metrics import Metrics
 from scanner.outputs.api.problems import Refusal
 from scanner.outputs.api.source import Event, Log
-from scanner.outputs.api.stream import Client, Hub, Place, later, lines, place, wire
+from scanner.outputs.api.stream import Client, Hub, Place, later, lines, opening, place, wire
 
 
 def scan_id(block: int) -> str:
@@ -77,8 +79,8 @@ def test_an_id_that_is_none_of_ours_is_refused(text):
 
 async def read(reader: Client, since: Place | None, log: Log, most: int) -> list[bytes]:
     """The first lines that a reader gets, or all where the stream ends before."""
-    found = []
-    async for line in lines(reader, since, lambda: log, heartbeat=0.01):
+    found = opening(reader, since, log)
+    async for line in lines(reader, log.scans, heartbeat=0.01):
         found.append(line)
         if len(found) == most:
             break
@@ -123,7 +125,8 @@ def test_what_is_published_while_the_past_is_read_is_told_once():
         hub = Hub(Metrics())
         reader = client()
         hub.join(reader)
-        hub.publish(1, [event(8), event(8, 1, "ETH"), event(9)])
+        hub.publish(1, [event(8), event(8, 1, "ETH")])
+        hub.publish(1, [event(9)])
         return await read(reader, Place(1, scan_id(6), 6, 0), log_of(LOG), 5)
 
     heads = [line.partition(b"\n")[0] for line in asyncio.run(both())]
@@ -139,15 +142,60 @@ def test_what_is_published_while_the_past_is_read_is_told_once():
 def test_readers_get_what_they_asked_for():
     """Of their chain, and of their driver."""
 
-    async def sizes() -> list[int]:
+    async def told() -> list[int]:
         hub = Hub(Metrics())
         readers = [client(), client("ETH"), client("BTC"), Client(8453, None, "x", lambda: None)]
         for reader in readers:
             hub.join(reader)
         hub.publish(1, LOG)
-        return [reader.queue.qsize() for reader in readers]
+        hub.close()
+        found = [await read(reader, None, Log(), 100) for reader in readers]
+        return [sum(line.startswith(b"id") for line in one) for one in found]
 
-    assert asyncio.run(sizes()) == [6, 5, 4, 0]
+    assert asyncio.run(told()) == [6, 5, 4, 0]
+
+
+def test_a_scan_with_many_changes_drops_nobody():
+    """However many events come at once: they are one thing to wait for."""
+
+    async def dropped() -> int:
+        metrics = Metrics()
+        hub = Hub(metrics)
+        hub.join(client())
+        hub.publish(1, [event(9, number, "ETH") for number in range(10_000)])
+        return metrics.dropped
+
+    assert asyncio.run(dropped()) == 0
+
+
+def test_a_reader_of_days_holds_no_old_scan():
+    """Only ids: a scan that was replaced is forgotten, whoever still reads the stream."""
+
+    async def freed() -> bool:
+        api = Api(state(scan()), stale=1e12)
+        gone = asyncio.Event()
+        sent: list[bytes] = []
+
+        async def receive() -> dict[str, str]:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, object]) -> None:
+            sent.append(message.get("body", b""))
+
+        scope = scope_of(b"/v1/stream")
+        reading = asyncio.create_task(api.front(scope, receive, send))
+        while len(sent) < 2:
+            await asyncio.sleep(0.001)
+        old = weakref.ref(api.board.now.state.chains[1].scan)
+        api.board.show(state(scan("000000000008-5e5e5e5e-00000008")))
+        gc.collect()
+        freed = old() is None
+        gone.set()
+        await reading
+        return freed
+
+    assert asyncio.run(freed())
 
 
 def test_a_reader_that_does_not_read_is_dropped():

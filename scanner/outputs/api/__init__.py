@@ -18,7 +18,7 @@ answering.py    from a request to its answer
 choosing.py     which chain, which scan, which driver
 replies.py      what endpoints hand back
 filters.py      what endpoints take
-models.py, proofs.py, schema.py   the OpenAPI document
+models.py, pasts.py, proofs.py, schema.py   the OpenAPI document
 stream.py       server-sent events
 health.py       /healthz and /v1/status
 metrics.py      /metrics

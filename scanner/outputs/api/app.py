@@ -113,7 +113,7 @@ def _declare_stream(api: FastAPI, parts: Parts) -> None:
         driver = settled(asked.question("stream"), scan).get("driver")
         last = request.headers.get("last-event-id")
         since = place(last, chain.chain_id) if last else None
-        return Stream(parts.hub, chain, driver, since)
+        return Stream(parts.hub, chain.chain_id, driver, since, chain.log)
 
 
 def _explain(api: FastAPI) -> None:

@@ -18,6 +18,7 @@ SAFE: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 ]
 
 _WORTH_IT = 1_000  # bytes; below, gzip saves nothing that is felt

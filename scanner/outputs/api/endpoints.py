@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import FastAPI, Path, Query
 from starlette.responses import Response
 
-from scanner.outputs.api import filters, models, proofs
+from scanner.outputs.api import filters, models, pasts, proofs
 from scanner.outputs.api.answering import Answers
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -58,7 +58,7 @@ def declare(api: FastAPI, answers: Answers) -> None:
         """What one account holds and owes, and which prices liquidate it."""
         return await answers("account", asked, address=address)
 
-    @get("/v1/history", models.History)
+    @get("/v1/history", pasts.History)
     async def history(asked: Annotated[filters.HistoryFilters, Query()]) -> Response:
         """How a driver's ranges, debt, collateral and borrowers moved between the stored scans."""
         return await answers("history", asked)
@@ -68,7 +68,7 @@ def declare(api: FastAPI, answers: Answers) -> None:
         """The proof the scan carries about itself, and all it does not know."""
         return await answers("certificate", asked)
 
-    @get("/v1/scans", models.Scans)
+    @get("/v1/scans", pasts.Scans)
     async def scans(asked: Annotated[filters.ScanFilters, Query()]) -> Response:
         """The stored scans, the newest first, incomplete ones among them."""
         return await answers("scans", asked, any_scan=True)

@@ -11,7 +11,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from scanner.outputs.api.source import Question
 
 MOST_ROWS = 1_000  # in one page
-PAGE = 100  # positions in one page where nobody says
 MOST_LEVELS = 64  # `at` in one request
 
 _NUMBER = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")

@@ -1,7 +1,7 @@
 """What an endpoint hands to FastAPI: a body, a problem or a stream, which send themselves."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from starlette.responses import Response
@@ -10,8 +10,8 @@ from scanner.outputs.api import guard
 from scanner.outputs.api.bodies import NEVER_KEPT, SAFE, Body
 from scanner.outputs.api.problems import Refusal
 from scanner.outputs.api.sending import Receive, Scope, Send, answer, refuse, send_whole
-from scanner.outputs.api.source import Chain
-from scanner.outputs.api.stream import KIND, Client, Hub, Place, lines
+from scanner.outputs.api.source import Log
+from scanner.outputs.api.stream import KIND, Client, Hub, Place, lines, opening
 
 
 class Ready(Response):
@@ -37,14 +37,25 @@ class Refused(Response):
 
 
 class Stream(Response):
-    """Events, for as long as the client reads and the server runs."""
+    """Events, for as long as the client reads and the server runs.
 
-    def __init__(self, hub: Hub, chain: Chain, driver: str | None, since: Place | None) -> None:
+    It may last for days, so it keeps nothing of the scan that was the newest when it began.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        chain_id: int,
+        driver: str | None,
+        since: Place | None,
+        log: Callable[[], Log],
+    ) -> None:
         super().__init__()
         self._hub = hub
-        self._chain = chain
+        self._chain_id = chain_id
         self._driver = driver
         self._since = since
+        self._log: Callable[[], Log] | None = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-type", KIND), (b"cache-control", NEVER_KEPT), *SAFE]
@@ -53,7 +64,7 @@ class Stream(Response):
             return await send_whole(send, 200, headers)
         address = scope["client"][0] if scope["client"] else ""
         abort = scope.get("extensions", {}).get("bandscan", {}).get("abort", _nothing)
-        client = Client(self._chain.chain_id, self._driver, address, abort)
+        client = Client(self._chain_id, self._driver, address, abort)
         self._hub.join(client)
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -63,9 +74,19 @@ class Stream(Response):
         return None
 
     async def _write(self, client: Client, send: Send) -> None:
-        async for line in lines(client, self._since, self._chain.log):
+        told = await self._begin(client, send)
+        async for line in lines(client, told):
             await send({"type": "http.response.body", "body": line, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+    async def _begin(self, client: Client, send: Send) -> frozenset[str]:
+        """Tell the past, and return the scans it is made of."""
+        assert self._log is not None
+        past = await asyncio.to_thread(self._log)
+        self._log = None
+        for line in opening(client, self._since, past):
+            await send({"type": "http.response.body", "body": line, "more_body": True})
+        return past.scans
 
 
 async def _gone(receive: Receive) -> None:

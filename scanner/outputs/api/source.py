@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+PAGE = 100  # positions in one page where nobody says how many
+
 
 @dataclass(frozen=True)
 class Question:

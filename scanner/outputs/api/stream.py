@@ -16,7 +16,7 @@ from scanner.outputs.api.source import Event, Log
 KIND = b"text/event-stream; charset=utf-8"
 HEARTBEAT = 15.0  # seconds of silence before a comment shows that the line is alive
 RETRY = 2_000  # milliseconds after which a browser comes back
-QUEUED = 256  # events that wait for one client; with one more it is dropped
+QUEUED = 64  # scans whose events wait for one client; with one more it is dropped
 MOST = 256  # clients
 MOST_EACH = 8  # clients of one address, where limits apply
 
@@ -64,7 +64,7 @@ def wire(chain_id: int, event: Event) -> bytes:
 
 
 class Client:
-    """One reader of the stream, with the events that wait for it.
+    """One reader of the stream, with what waits for it: the events of one scan at a time.
 
     `abort` breaks its connection: one that reads nothing cannot be told goodbye.
     """
@@ -76,7 +76,7 @@ class Client:
         self.driver = driver
         self.address = address
         self.abort = abort
-        self.queue: asyncio.Queue[Event | None] = asyncio.Queue(QUEUED)
+        self.queue: asyncio.Queue[Sequence[Event] | None] = asyncio.Queue(QUEUED)
 
     def wants(self, event: Event) -> bool:
         """Whether it asked for such events."""
@@ -108,14 +108,12 @@ class Hub:
     def publish(self, chain_id: int, events: Sequence[Event]) -> None:
         """Queue new events; a client whose queue is full is dropped, and may resume."""
         for client in [one for one in self._clients if one.chain_id == chain_id]:
-            for event in filter(client.wants, events):
-                try:
-                    client.queue.put_nowait(event)
-                except asyncio.QueueFull:
-                    self._metrics.dropped += 1
-                    self._end(client)
-                    client.abort()
-                    break
+            try:
+                client.queue.put_nowait(events)
+            except asyncio.QueueFull:
+                self._metrics.dropped += 1
+                self._end(client)
+                client.abort()
 
     def followed(self, chain_id: int) -> bool:
         """Whether anybody reads about this chain."""
@@ -134,31 +132,36 @@ class Hub:
         client.queue.put_nowait(None)
 
 
-async def lines(
-    client: Client, since: Place | None, log: Callable[[], Log], heartbeat: float = HEARTBEAT
-) -> AsyncIterator[bytes]:
-    """What a client reads: what it missed, then what comes, comments while nothing does.
-
-    The client must have joined before: what is published while the past is read waits in its
-    queue, and is told once.
-    """
-    yield b"retry: %d\n\n" % RETRY
-    past = await asyncio.to_thread(log)
+def opening(client: Client, since: Place | None, past: Log) -> list[bytes]:
+    """What a client gets first: what it missed, or the place from which it would resume."""
+    begin = [b"retry: %d\n\n" % RETRY]
     if since is not None:
-        for event in filter(client.wants, later(past.events, since)):
-            yield wire(client.chain_id, event)
-    elif past.events:
-        # an id without data is no event, but the place from which a client would resume
+        missed = filter(client.wants, later(past.events, since))
+        return begin + [wire(client.chain_id, event) for event in missed]
+    if past.events:
+        # an id without data is no event, but what a browser sends when it comes back
         last = past.events[-1]
-        yield f"id: {client.chain_id}-{last.scan_id}-{last.number}\n\n".encode()
+        begin.append(f"id: {client.chain_id}-{last.scan_id}-{last.number}\n\n".encode())
+    return begin
+
+
+async def lines(
+    client: Client, told: frozenset[str], heartbeat: float = HEARTBEAT
+) -> AsyncIterator[bytes]:
+    """What a client gets from then on: what comes, comments while nothing does.
+
+    `told` are the scans that were told already: the client joined before the past was read, so
+    they may wait in its queue as well.
+    """
     while True:
         try:
             async with asyncio.timeout(heartbeat):
-                new = await client.queue.get()
+                events = await client.queue.get()
         except TimeoutError:
             yield b": still here\n\n"
             continue
-        if new is None:
+        if events is None:
             return
-        if new.scan_id not in past.scans:
-            yield wire(client.chain_id, new)
+        for event in filter(client.wants, events):
+            if event.scan_id not in told:
+                yield wire(client.chain_id, event)

@@ -6,8 +6,8 @@ from typing import Any
 
 from scanner.outputs.site import figures, ladder, names, sentences, strokes
 from scanner.outputs.site.amounts import Amounts
-from scanner.outputs.site.model import Driver, Range, Row, Scan
-from scanner.outputs.words import short_hex, symbol
+from scanner.outputs.site.model import Driver, Movers, Range, Row, Scan
+from scanner.outputs.words import count, short_hex, symbol
 
 # Rows of the table, and how many of them with their accounts; the files have all. A page that would
 # be too heavy takes the next pair.
@@ -81,21 +81,68 @@ def _row(
         if one.top_six is not None and row["accounts"] > 6
         else "",
         **_mostly(row, slots),
-        "day": ""
-        if not one.day_ago
-        else figures.move(row["collateral_at_risk_usd"] / one.day_ago - 1),
+        "day": figures.move(row["collateral_at_risk_usd"] / one.day_ago - 1)
+        if one.day_ago
+        else "new" * (driver.spot_day_ago is not None),
         "day_change": row["collateral_at_risk_usd"] / one.day_ago - 1 if one.day_ago else 0,
         "spark": strokes.spark(one.past, driver.heat.start, driver.heat.end) if driver.heat else "",
         "spark_alt": _past(one),
-        "title": f"{'Wall' if wall else 'Band'} {one.letter}: largest accounts"
-        if not wall
-        else f"Wall {one.letter}: its positions",
-        "shown": f"{len(one.accounts)} of {amounts.count(row['positions'], 'position')}",
-        "told": f"{figures.day(one.changed[0])}: {_lower(sentences.changed(one.changed[1]))}."
-        if one.changed
-        else "",
+        "title": f"Wall {one.letter}: its positions"
+        if wall
+        else f"Band {one.letter}: what moved, and the largest positions",
+        "shown": f"{len(one.accounts)}"
+        if len(one.accounts) == row["positions"]
+        else f"{len(one.accounts)} of {amounts.count(row['positions'])}",
+        "told": _told(one),
         "members": [_member(scan, account, amounts) for account in one.accounts],
     }
+
+
+def _told(one: Range) -> list[str]:
+    """What moved: the last change of the whole range, and whose doing the newest is."""
+    told = []
+    if one.changed:
+        told.append(f"{figures.day(one.changed[0])}: {_lower(sentences.changed(one.changed[1]))}.")
+    if one.movers:
+        wall = one.row["kind"] == "wall"
+        found = ([] if wall else [_came_and_left(one.movers)]) + _largest(one.movers)
+        if found:
+            told.append(f"Since {figures.moment(one.movers.since)}: {' '.join(found)}")
+    return told
+
+
+def _came_and_left(movers: Movers) -> str:
+    (came, came_usd), (left, left_usd) = movers.came, movers.left
+    parts = []
+    if came:
+        parts.append(f"{count(came, 'account')} came in ({figures.usd(came_usd)})")
+    if left:
+        parts.append(f"{count(left, 'account')} left ({figures.usd(left_usd)})")
+    return f"{', '.join(parts) or 'no account came in or left'}."
+
+
+def _largest(movers: Movers) -> list[str]:
+    """What the account with the largest change did, as far as two scans can tell."""
+    row = movers.largest
+    if row is None:
+        return []
+    who, usd = short_hex(str(row["account"])), figures.usd(abs(row["change_usd"]))
+    before, after = (
+        figures.price(side["liquidation_price_usd"]) if side else None
+        for side in (row["before"], row["after"])
+    )
+    if before is None:
+        return [
+            f"The largest change is {who}, {usd}: it had no liquidation price on this side before."
+        ]
+    if after is None:
+        return [f"The largest change is {who}, {usd}: its liquidation price on this side is gone."]
+    if before == after:
+        more = "more" if row["change_usd"] > 0 else "less"
+        return [f"The largest change is {who}, {usd} {more} at {after}."]
+    return [
+        f"The largest change is {who}, {usd}: its liquidation price went from {before} to {after}."
+    ]
 
 
 def _kind(row: Row) -> str:

@@ -86,6 +86,7 @@ def _shared(site: Site, amounts: Amounts, root: str, slug: str) -> Context:
         "more": amounts.more,
         "root": root,
         "path": f"{slug}/" if slug else "",
+        "image": f"{slug}/card.png" if slug else "card.png",
         "version": __version__,
         "schema": document["schema"],
         "block": f"{document['block']['number']:,}",

@@ -11,6 +11,7 @@ from scanner.outputs.site import figures, png
 from scanner.outputs.site.ladder import DRAWN
 from scanner.outputs.site.model import NO_SCAN, Driver, Heat, Row
 from scanner.outputs.site.places import Places, short
+from scanner.outputs.site.views import View
 
 # Level 0 is the panel itself; more is always further away from it.
 LIGHT = ("#ffffff", "#f1f5f9", "#dde8f2", "#bcd4e8", "#84b2d6", "#4687bb", "#1d5a90", "#06264a")
@@ -55,16 +56,18 @@ def rules(driver: Driver) -> str:
     return "".join(f"M0 {y}h10" for y in sorted(edges) if 0 < y < TALL)
 
 
-def times(heat: Heat, places: Places) -> list[tuple[str, str]]:
-    """Dates below the picture: (class, text), the last one "now"."""
+def times(heat: Heat, places: Places) -> list[tuple[str, str, bool]]:
+    """Dates below the picture: (class, text, whether a phone has room for it). The first date and
+    "now" stand at the ends."""
     span = heat.end - heat.start
     days = max(1, round(span / 86_400 / _TIMES))
     first = heat.start - heat.start % 86_400 + 86_400
     found = []
     for moment in range(first, heat.end, days * 86_400):
         x = 100 * (moment - heat.start) / span
-        if 6 <= x <= 80:
-            found.append((places.at(f"left:{short(x)}%"), figures.day(moment)))
+        if 16 <= x <= 86:
+            text = figures.day(moment)
+            found.append((places.at(f"left:{short(x)}%"), text, 32 <= x <= 74))
     return found
 
 
@@ -85,22 +88,25 @@ class Event:
     left: bool
 
 
-def event(driver: Driver, heat: Heat, places: Places) -> Event | None:
-    """The largest change of a range, beside where it happened."""
+def event(driver: Driver, heat: Heat, views: Sequence[View], places: Places) -> Event | None:
+    """The largest change of a range, beside where it happened, in the zooms that show it."""
     if driver.event is None:
         return None
     moment, row = driver.event
     x = 100 * (moment - heat.start) / (heat.end - heat.start)
     around = row["after"] or row["before"]
-    low = 100 * driver.window.place(float(around["low_usd"]))
-    high = 100 * driver.window.place(float(around["high_usd"]))
-    if not (0 <= x <= 100 and 2 < low < 98):
+    if not 0 <= x <= 100:
         return None
-    # below the range, and above it where that would leave the picture that is shown first
-    top = low + 1.6 if low < 72 else high - 7.5
     left = x > 45
     side = f"right:{short(100 - x)}%" if left else f"left:{short(x)}%"
-    return Event(places.at(f"top:{short(top)}%;{side}"), told(moment, row), left)
+    found = {}
+    for view in views:
+        high, low = (view.y(float(around[key])) for key in ("high_usd", "low_usd"))
+        place = f"top:{short(low + 1.2)}%"
+        if low > 78:  # no room below the range
+            place = f"bottom:{short(101.2 - high)}%"
+        found[view.name] = f"{place};{side}" if low > 2 and high < 98 else "display:none"
+    return Event(places.per_view(found), told(moment, row), left)
 
 
 def told(moment: int, row: Row) -> str:

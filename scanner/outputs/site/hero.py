@@ -128,7 +128,7 @@ def _heat(driver: Driver, shown: Sequence[View], places: Places) -> Context:
             "columns": one.grades.shape[1],
             "line": heat.line(one, driver.window),
             "rules": heat.rules(driver),
-            "event": heat.event(driver, one, places),
+            "event": heat.event(driver, one, shown, places),
             "first": figures.day(one.start),
             "times": heat.times(one, places),
             "legend": heat.legend(one),

@@ -1,6 +1,7 @@
 """The home page: a row per driver, the nearest first, and what changed lately."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from scanner.outputs.site import figures, sections, sentences, strokes
@@ -11,7 +12,7 @@ from scanner.outputs.site.places import Places
 from scanner.outputs.site.views import PER_ROW, views
 from scanner.outputs.words import symbol
 
-EVENTS = 12  # changes on the page; the feed has more
+EVENTS = 10  # changes on the page; the feed has more
 REACH = 0.45  # of the lying ladders
 _SHADED = 12  # ranges in one of them, the largest
 Context = dict[str, Any]
@@ -22,14 +23,14 @@ def context(site: Site, amounts: Amounts) -> tuple[Context, Places]:
     ranked = nearest_first(site.drivers)
     found: Context = {
         "title": sentences.home_headline(ranked, site.scan.chain, amounts),
-        "lead": _lead(site),
-        "driver_word": "the driver’s",
+        "lead": sentences.home_lead(ranked, amounts),
+        "driver_word": "",
         "rows": [_row(driver, amounts) for driver in ranked],
         "nothing": "No driver moves any position found."
         if amounts.complete
         else "Nothing was read that a driver moves: this says nothing about the risk.",
         "silent": _silent(site),
-        "events": [_event(change, site.drivers) for change in site.changes[:EVENTS]],
+        "events": _events(site),
         "standing": sections.unknown(site.scan, site.standing, "", amounts),
     }
     return found, Places()
@@ -43,16 +44,6 @@ def nearest_first(drivers: Sequence[Driver]) -> list[Driver]:
 def _nearest(driver: Driver) -> tuple[float, float, str]:
     far = [abs(row["distance"]) for row in (driver.row["below"], driver.row["above"]) if row]
     return (min(far, default=9.0), -driver.row["collateral_usd"], driver.name)
-
-
-def _lead(site: Site) -> sentences.Pieces:
-    shown = len(site.drivers)
-    if not shown:
-        return []
-    text = (
-        f"{shown} price{'s' * (shown != 1)} that loans follow, each with a page of its own: where"
-    )
-    return [(f"{text} the collateral can be liquidated, who holds it, and how we know.", False)]
 
 
 def _silent(site: Site) -> str:
@@ -98,6 +89,20 @@ def _next(row: Row | None, amounts: Amounts) -> Context:
     }
 
 
+def _events(site: Site) -> list[Context]:
+    """The newest changes by scan; those of bands before those of walls, which move more often."""
+    ranked = sorted(site.changes, key=_of_wall)[:EVENTS]
+    ranked.sort(key=lambda change: (-change.timestamp, _of_wall(change), -change.worth))
+    return [
+        {"timestamp": moment, "told": [_event(change, site.drivers) for change in told]}
+        for moment, told in groupby(ranked, key=lambda change: change.timestamp)
+    ]
+
+
+def _of_wall(change: Change) -> bool:
+    return bool((change.row["after"] or change.row["before"])["kind"] == "wall")
+
+
 def _event(change: Change, drivers: Sequence[Driver]) -> Context:
     after = change.row["after"]
     href = ""
@@ -106,7 +111,6 @@ def _event(change: Change, drivers: Sequence[Driver]) -> Context:
             there = any(after and one.row["low_usd"] == after["low_usd"] for one in driver.ranges)
             href = f"{driver.slug}/index.html#{anchor(after) if there else 'bands'}"
     return {
-        "timestamp": change.timestamp,
         "driver": symbol(change.driver),
         "text": sentences.changed(change),
         "href": href,

@@ -20,8 +20,8 @@ WIDE = 2000  # of the drawing, in its own units
 ROOM = 1.03  # the scale goes a little beyond the longest bar
 DRAWN = 14  # ranges in the pictures, the largest
 NOTES = 6  # of them with a note; the others have their letter, where there is room for it
-_LETTER = 3.6  # height of one [%]
-_NOTE, _SPOT, _RIM = 10.4, 4.6, 11.0  # heights of a note, of spot's, and of the rims' own notes [%]
+_LETTER = 3.9  # height of one [%]
+_NOTE, _SPOT, _RIM = 10.3, 3.6, 10.8  # heights of a note, of spot's, and of the rims' own notes [%]
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,8 @@ class Notes:
 
 
 def notes(driver: Driver, views: Sequence[View], places: Places) -> Notes:
-    """In every zoom the largest ranges it shows have notes, pushed apart; spot's takes part."""
+    """In every zoom the largest ranges it shows have notes, as far as there is room on their side
+    of spot. They are pushed apart; spot's own stands still, between those below and above."""
     hidden = {view.name: "display:none" for view in views}
     tops: dict[str, dict[str, str]] = {}
     letters: dict[str, dict[str, str]] = {}
@@ -164,25 +165,19 @@ def notes(driver: Driver, views: Sequence[View], places: Places) -> Notes:
     for view in views:
         seen = [(view.seen(*ends(one.row)), one) for one in driver.ranges[:DRAWN]]
         shown = [(y, one) for y, one in seen if y is not None]
+        spot = view.y(driver.spot)
+        spot_top[view.name] = _top(spot)
+        noted, path = _noted(shown, spot), ""
+        for y, top, one in noted:
+            tops.setdefault(one.letter, dict(hidden))[view.name] = _top(top)
+            path += f"M0 {short(min(max(y, 0.3), 99.7) * 10)}L100 {short(top * 10)}"
+        leaders.append((view.name, path))
+        told = {one.letter for _, _, one in noted}
         lettered: list[float] = []
-        for y, one in shown[NOTES:]:
-            if all(abs(y - other) >= _LETTER for other in lettered):
+        for y, one in shown:
+            if one.letter not in told and all(abs(y - other) >= _LETTER for other in lettered):
                 letters.setdefault(one.letter, dict(hidden))[view.name] = _top(y)
                 lettered.append(y)
-        items: list[tuple[float, float, Range | None]] = [
-            *((y, _NOTE, one) for y, one in shown[:NOTES]),
-            (view.y(driver.spot), _SPOT, None),
-        ]
-        items.sort(key=lambda item: item[:2])
-        placed = spread([y for y, _, _ in items], [h for _, h, _ in items], _RIM, 100 - _RIM)
-        path = ""
-        for (y, _, noted), top in zip(items, placed, strict=True):
-            if noted is None:
-                spot_top[view.name] = _top(top)
-            else:
-                tops.setdefault(noted.letter, dict(hidden))[view.name] = _top(top)
-                path += f"M0 {short(min(max(y, 0.3), 99.7) * 10)}L100 {short(top * 10)}"
-        leaders.append((view.name, path))
     return Notes(
         notes=[
             Note(
@@ -195,6 +190,23 @@ def notes(driver: Driver, views: Sequence[View], places: Places) -> Notes:
         spot=places.per_view(spot_top),
         leaders=leaders,
     )
+
+
+def _noted(shown: Sequence[tuple[float, Range]], spot: float) -> list[tuple[float, float, Range]]:
+    """(where a range is, where its note stands, the range) of those that get a note."""
+    zones = {"short": (_RIM, spot - _SPOT / 2), "long": (spot + _SPOT / 2, 100 - _RIM)}
+    chosen: dict[str, list[tuple[float, Range]]] = {"short": [], "long": []}
+    for y, one in shown:
+        low, high = zones[one.row["side"]]
+        mine = chosen[one.row["side"]]
+        if sum(map(len, chosen.values())) < NOTES and (len(mine) + 1) * _NOTE <= high - low:
+            mine.append((y, one))
+    found = []
+    for side, mine in chosen.items():
+        mine.sort(key=lambda item: item[0])
+        placed = spread([y for y, _ in mine], [_NOTE] * len(mine), *zones[side])
+        found += [(y, top, one) for (y, one), top in zip(mine, placed, strict=True)]
+    return found
 
 
 def _top(y: float) -> str:

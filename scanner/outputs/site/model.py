@@ -43,12 +43,27 @@ class Scan:
 
 
 @dataclass(frozen=True)
+class Movers:
+    """Who changed a range since the complete scan before.
+
+    `since`: that scan's time. `came`, `left`: accounts, and their dollars. `largest`: the account
+    with the largest change, a row of `answers.diff`; None where no single one matters.
+    """
+
+    since: int
+    came: tuple[int, float]
+    left: tuple[int, float]
+    largest: Row | None
+
+
+@dataclass(frozen=True)
 class Range:
     """A band, a wall or a range of walls, and its past.
 
     `accounts`: the members with most at risk. `top_six`: what part the six owners with most hold.
     `past`: (time, collateral at risk) of every stored scan that had it. `day_ago`: collateral at
-    risk about 24 hours before. `changed`: (time, change) of its last move or jump.
+    risk about 24 hours before. `changed`: (time, change) of its last move or jump. `movers`: None
+    where no earlier scan can be compared account by account.
     """
 
     letter: str
@@ -58,6 +73,7 @@ class Range:
     past: Sequence[tuple[int, float]] = ()
     day_ago: float | None = None
     changed: tuple[int, Row] | None = None
+    movers: Movers | None = None
 
 
 @dataclass(frozen=True)
@@ -103,13 +119,14 @@ class Silent:
 
 @dataclass(frozen=True)
 class Change:
-    """One entry of the feed."""
+    """One entry of the feed. `worth`: its dollars, of the driver's collateral at risk then."""
 
     driver: str
     slug: str
     scan_id: str
     timestamp: int
     row: Row
+    worth: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from scanner.outputs.site.places import Places, short
 from scanner.outputs.site.views import View
 from scanner.outputs.words import symbol
 
+_LETTER = 8.4  # width of one on the smallest phone [%]
 Context = dict[str, Any]
 
 
@@ -24,14 +25,17 @@ def moves(
     def across(usd: float) -> float:
         return 100 - view.y(usd)
 
-    tints, right = [], -10.0
-    for one in sorted(driver.ranges[: ladder.DRAWN], key=lambda one: ladder.middle(one.row)):
-        low, high = (across(end) for end in ladder.ends(one.row))
-        if high > 0 and low < 100:
-            near = (low + high) / 2 - right < 2.6  # its letter would touch the one before
-            right = (low + high) / 2 if not near else right
-            box = f"left:{short(max(low, 0))}%;width:{short(min(high, 100) - max(low, 0))}%"
-            tints.append((places.at(box), one, near))
+    tints = []
+    lines: tuple[list[float], list[float]] = ([], [])  # of letters; the largest range chooses first
+    for one in driver.ranges[: ladder.DRAWN]:
+        low, high = (min(max(across(end), 0.0), 100.0) for end in ladder.ends(one.row))
+        if low < 100 and high > 0:
+            middle = (low + high) / 2
+            free = [k for k in (0, 1) if all(abs(middle - x) >= _LETTER for x in lines[k])]
+            if free:
+                lines[free[0]].append(middle)
+            box = f"left:{short(low)}%;width:{short(high - low)}%"
+            tints.append((places.at(box), one.letter if free else "", free == [1]))
     return {
         "curve": {
             "wide": wide,

@@ -27,7 +27,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(moment=figures.moment, iso=figures.iso, hours=_hours)
+    found.filters.update(moment=figures.moment, iso=figures.iso, hours=_hours, whole=whole)
     return found
 
 
@@ -46,6 +46,19 @@ def page(template: str, context: Mapping[str, Any], places: Places) -> bytes:
         assert mark, f"the base template has no place for {name}"
         html = head + text + rest
     return html.encode()
+
+
+def whole(text: str) -> Markup:
+    """Text in which a range of prices stays on one line.
+
+    >>> str(whole("from <$1–$2 on"))
+    'from <span class="nw">&lt;$1–$2</span> on'
+    """
+    parts = re.split(r"(\S+–\S+)", text)
+    return Markup("").join(
+        Markup('<span class="nw">{}</span>').format(part) if k % 2 else part
+        for k, part in enumerate(parts)
+    )
 
 
 def _hours(number: float) -> str:

@@ -11,7 +11,9 @@ from scanner.outputs.words import count, symbol
 Pieces = Sequence[tuple[str, bool]]  # (text, bold)
 FEW = 0.5  # of a range in six accounts: it is told who holds it, not over how many it is spread
 LOW_CONFIDENCE = 5_000  # accounts
+NOTEWORTHY = 0.01  # of a driver's collateral: what is worth less is not told first
 _WORDS = ("no", "one", "two", "three", "four", "five", "six")
+_NO_ENDPOINT = 4  # exit code of the scan
 SIDES = {"long": ("▼", "falls"), "short": ("▲", "rises")}
 
 
@@ -62,11 +64,21 @@ def lead(driver: Driver, amounts: Amounts) -> Pieces:
         there = "that price" if one.row["kind"] == "wall" else "those prices"
         rule = f" When {name} reaches {there}, lending protocols let anyone sell the collateral"
         pieces = [*_holders(one, amounts), (f"{rule} of these loans.", False)]
+        pieces += _nearer(driver, one, amounts)
     if driver.row["borrowers"] < LOW_CONFIDENCE:
         pieces.append(
             (f" Low confidence: bands are unstable below {LOW_CONFIDENCE:,} accounts.", False)
         )
     return pieces
+
+
+def _nearer(driver: Driver, told: Range, amounts: Amounts) -> list[tuple[str, bool]]:
+    """A wall that the price would reach before the band of the headline."""
+    row = driver.row["below"]
+    if row is None or abs(row["distance"]) >= abs(told.row["distance"]):
+        return []
+    usd, far = amounts.usd(row["collateral_at_risk_usd"]), figures.move(row["distance"])
+    return [(f" Before it comes a {_kind(row)} of {usd} at {_range(row)} ({far}).", False)]
 
 
 def _holders(one: Range, amounts: Amounts) -> list[tuple[str, bool]]:
@@ -92,7 +104,7 @@ def _holders(one: Range, amounts: Amounts) -> list[tuple[str, bool]]:
 
 
 def home_headline(drivers: Sequence[Driver], chain: str, amounts: Amounts) -> str:
-    """The nearest range of all drivers, on either side."""
+    """The nearest range of all drivers that is worth the name, on either side."""
     nearest = nearest_range(drivers)
     if nearest is None:
         so_far = "" if amounts.complete else " in what was read"
@@ -107,16 +119,48 @@ def home_headline(drivers: Sequence[Driver], chain: str, amounts: Amounts) -> st
     )
 
 
+def home_lead(drivers: Sequence[Driver], amounts: Amounts) -> Pieces:
+    """The line under the home page's headline."""
+    if not drivers:
+        return []
+    shown = len(drivers)
+    if shown == 1:
+        text = "One price that loans follow, with a page of its own:"
+    else:
+        number = _WORDS[shown].capitalize() if shown < len(_WORDS) else f"{shown}"
+        text = f"{number} prices that loans follow, each with a page of its own:"
+    pieces = [
+        (f"{text} where the collateral can be liquidated, who holds it, and how we know.", False)
+    ]
+    told = nearest_range(drivers)
+    every = [(driver, one.row) for driver in drivers for one in driver.ranges]
+    if told is not None:
+        driver, row = min(every, key=lambda item: abs(item[1]["distance"]))
+        if abs(row["distance"]) < abs(told[1]["distance"]):
+            usd = amounts.usd(row["collateral_at_risk_usd"])
+            where = f"{symbol(driver.name)} {_range(row)} ({figures.move(row['distance'])})"
+            pieces.append((f" Nearer is a {_kind(row)} of {usd} at {where}.", False))
+    return pieces
+
+
 def nearest_range(drivers: Sequence[Driver]) -> tuple[Driver, Row] | None:
-    """The driver and row whose near edge is closest to its spot; bands before walls."""
+    """The driver and row whose near edge is closest to its spot; bands before walls, and what is
+    worth 1 % of its driver's collateral before what is not."""
     found = [
-        (one.row["kind"] == "wall", abs(one.row["distance"]), k, driver, one.row)
+        (
+            one.row["kind"] == "wall",
+            one.row["collateral_at_risk_usd"] < NOTEWORTHY * driver.row["collateral_usd"],
+            abs(one.row["distance"]),
+            k,
+            driver,
+            one.row,
+        )
         for k, driver in enumerate(drivers)
         for one in driver.ranges
     ]
     if not found:
         return None
-    *_, driver, row = min(found, key=lambda item: item[:3])
+    *_, driver, row = min(found, key=lambda item: item[:4])
     return driver, row
 
 
@@ -155,24 +199,7 @@ def strip(scan: Scan, found: Sequence[Row]) -> dict[str, object]:
 
     `found`: the document's rows of what is unknown.
     """
-    summary = scan.summary
-    says = []
-    if not scan.complete:
-        why = reasons(scan.document)
-        says.append(
-            f"This scan is incomplete: {why[0]}. Every amount here is a lower bound, marked ≥;"
-            " bands may be wider, larger or more. There is no complete scan yet."
-        )
-    if scan.newer is not None:
-        says.append(
-            f"The newest scan, block {scan.newer:,}, is incomplete; this page shows the last"
-            " complete one."
-        )
-    elif scan.failed is not None and scan.complete:
-        says.append(
-            f"The last run of the scan did not finish (exit code {scan.failed}); this page shows"
-            " the last complete scan."
-        )
+    summary, says = scan.summary, _says(scan)
     checked, differ = summary["checked"], summary["mismatches"]
     of = f"{checked:,} compared" if checked < summary["accounts"] else f"{summary['accounts']:,}"
     return {
@@ -184,6 +211,29 @@ def strip(scan: Scan, found: Sequence[Row]) -> dict[str, object]:
         "check_at": "#certificate",
         "says": says,
     }
+
+
+def _says(scan: Scan) -> list[str]:
+    """What must be known before the numbers, but for their age: a clock tells."""
+    said = []
+    if not scan.complete:
+        first = reasons(scan.document)[0].rstrip(".")
+        said.append(
+            f"This scan is incomplete: {first}. Every amount here is a lower bound, marked ≥; bands"
+            " may be wider, larger or more. There is no complete scan yet."
+        )
+    elif scan.newer is not None:
+        said.append(
+            f"The newest scan, block {scan.newer:,}, is incomplete; this page shows the last"
+            " complete one."
+        )
+    if scan.failed is not None:
+        why = ": no endpoint could be used" * (scan.failed == _NO_ENDPOINT)
+        shows = " This page shows the last complete scan." * (not said)
+        said.append(
+            f"The last run of the scan did not finish (exit code {scan.failed}){why}.{shows}"
+        )
+    return [" ".join(said)] if said else []
 
 
 def unknown_in_short(found: Sequence[Row], complete: bool) -> str:

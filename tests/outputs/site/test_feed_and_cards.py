@@ -6,7 +6,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from outputs.site.reading_pages import page
+from outputs.site.reading_pages import Element, page
+from scanner import answers
+from scanner.outputs.site import figures
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -43,11 +45,39 @@ def test_a_first_scan_has_changed_nothing(whales: Path):
 
 
 def test_the_home_page_tells_the_newest_changes(month: Path):
-    """The same words as the feed's."""
-    [first, *_] = feed(month).findall(f"{ATOM}entry")
-    title = first.findtext(f"{ATOM}title") or ""
+    """In the feed's words, at most ten, bands before walls, one date for each scan."""
+    found = page(month / "index.html")
+    rows = [one for one in found.all("li") if _in(one, "events")]
+    told = [one.text for one in rows if one.inside[-2].tag == "li"]
+    titles = [entry.findtext(f"{ATOM}title") or "" for entry in feed(month).findall(f"{ATOM}entry")]
+    titles = [title.replace(": ", "", 1) for title in titles]
+    dates = [one.attrs["datetime"] for one in found.all("time") if _in(one, "events")]
 
-    assert title.split(": ", 1)[1] in page(month / "index.html").text
+    assert 0 < len(told) <= 10
+    assert set(told) <= set(titles)
+    newest = next(title for title in titles if "wall at" not in title)
+    assert newest in told
+    assert dates == sorted(set(dates), reverse=True)
+
+
+def _in(element: Element, name: str) -> bool:
+    return any(name in one.classes for one in element.inside)
+
+
+def test_small_changes_are_told_nowhere(month_store: Path, month: Path):
+    """What is worth less than 1 % of its driver's collateral at risk then."""
+    titles = " ".join(entry.findtext(f"{ATOM}title") or "" for entry in feed(month).iter())
+    small = 0
+    for driver in ("ETH", "BTC", "LINK"):
+        for scan in answers.history(month_store, None, driver, days=30)["scans"]:
+            for row in scan["changes"]:
+                if row["change"] == "born":
+                    usd = row["after"]["collateral_at_risk_usd"]
+                    worth = usd / sum(scan["at_risk"].values())
+                    small += worth < 0.01
+                    prices = figures.prices(row["after"]["low_usd"], row["after"]["high_usd"])
+                    assert (f" at {prices}: {figures.usd(usd)}" in titles) == (worth >= 0.01)
+    assert small
 
 
 def test_cards_have_the_size_that_links_show(month: Path, hostile: Path, incomplete: Path):

@@ -73,12 +73,16 @@
     setTimeout(() => { button.textContent = "Share"; $("spoken").textContent = ""; }, 2000);
   }
 
-  // Tables: sort by a column, and a keyboard stop only where one really scrolls.
+  // Tables, sorted by a column: the buttons are put in here, as without a script they would be dead.
+  // A keyboard stop only where one really scrolls.
   for (const table of document.querySelectorAll("table.sortable")) {
     const heads = [...table.tHead.rows[0].cells];
-    for (const button of table.querySelectorAll("th button")) {
+    for (const head of heads) {
+      if (!head.classList.contains("sorts")) continue;
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: head.textContent });
+      head.replaceChildren(button);
       button.addEventListener("click", () => {
-        const head = button.closest("th"), column = head.cellIndex;
+        const column = head.cellIndex;
         const down = head.getAttribute("aria-sort") !== "descending";
         for (const other of heads) other.removeAttribute("aria-sort");
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
@@ -152,12 +156,15 @@
     at.style.height = tall + "%";
     at.hidden = false;
     const box = reader.getBoundingClientRect();
-    if (x === undefined) { x = box.left + box.width * 0.55; y = box.top + box.height * (high - upper + PER_ROW / 2) / (high - low); }
-    place(x, y);
+    if (x === undefined) { x = box.left + box.width * 0.3; y = box.top + box.height * (high - upper + PER_ROW / 2) / (high - low); }
+    place(x, y, box);
   }
-  function place(x, y) {
+  // Inside the picture where it has room: beside it stand the notes that one compares with.
+  function place(x, y, box) {
     tip.hidden = false;
-    tip.style.left = Math.max(4, Math.min(x + 16, innerWidth - tip.offsetWidth - 8)) + "px";
+    const wide = tip.offsetWidth, right = wide + 8 < box.width ? box.right : innerWidth;
+    const past = x + 16 + wide > right - 8;
+    tip.style.left = Math.max(4, past && x - 16 - wide > box.left ? x - 16 - wide : Math.min(x + 16, right - wide - 8)) + "px";
     tip.style.top = Math.max(4, Math.min(y + 14, innerHeight - tip.offsetHeight - 8)) + "px";
   }
   function unread() { at.hidden = tip.hidden = true; }
@@ -203,7 +210,7 @@
       const upper = data.last - y * 2, when = new Date((data.heat.start + (x + 1) / pixels.width * (data.heat.end - data.heat.start)) * 1000);
       const day = when.toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
       tell([price(edge(upper - 2)) + "–" + price(edge(upper)), day + " UTC", clear ? data.heat.words[data.heat.colours.indexOf(colour)] + " at risk" : "no scan is stored"]);
-      place(event.clientX, event.clientY);
+      place(event.clientX, event.clientY, box);
     };
     map.addEventListener("pointermove", look);
     map.addEventListener("pointerdown", look);
