@@ -10,7 +10,7 @@ from scanner.answers.head import head
 from scanner.answers.holders import SIDES, is_ratio, priced
 from scanner.core.levels import Side
 from scanner.core.rounding import rounded, summed
-from scanner.core.summary import edges
+from scanner.core.summary import tick_rows
 from scanner.core.ticks import tick_table
 from scanner.reading import Stored
 
@@ -148,28 +148,8 @@ def _protocol_ticks(stored: Stored, driver: str, side: Side, protocol: str) -> l
     if not len(held.price):
         return []
     table = tick_table(held.price, held.at_risk, held.debt)
-    columns = (
-        table.tick.tolist(),
-        rounded(table.low, 6),
-        rounded(table.high, 6),
-        rounded(table.collateral_at_risk, 2),
-        rounded(table.debt, 2),
-        table.positions.tolist(),
-    )
-    ratio = is_ratio(stored, driver)
-    return [
-        {
-            "driver": driver,
-            "side": side,
-            "tick": tick,
-            **edges(low, high, ratio=ratio),
-            "collateral_at_risk_usd": at_risk,
-            "debt_usd": debt,
-            "positions": count,
-            "by_protocol": {protocol: at_risk},
-        }
-        for tick, low, high, at_risk, debt, count in zip(*columns, strict=True)
-    ]
+    parts = [{protocol: usd} for usd in rounded(table.collateral_at_risk, 2)]
+    return tick_rows(driver, side, table, parts, ratio=is_ratio(stored, driver))
 
 
 def _nearest(stored: Stored, driver: str, side: Side) -> Row | None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .positions import Exposure, Holdings
 from .rounding import cents, rounded, summed, summed_by
-from .ticks import tick_of, tick_table
+from .ticks import TickTable, tick_of, tick_table
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
@@ -76,29 +76,43 @@ def ticks(
         if not len(one.price):
             continue
         table = tick_table(one.price, one.at_risk, one.debt)
-        columns = (
-            table.tick.tolist(),
-            rounded(table.low, 6),
-            rounded(table.high, 6),
-            rounded(table.collateral_at_risk, 2),
-            rounded(table.debt, 2),
-            table.positions.tolist(),
-            shares(tick_of(one.price) - table.tick[0], one.at_risk, one.market, protocols),
-        )
-        rows += [
-            {
-                "driver": name,
-                "side": side,
-                "tick": tick,
-                **edges(low, high, ratio=ratio),
-                "collateral_at_risk_usd": at_risk,
-                "debt_usd": debt,
-                "positions": positions,
-                "by_protocol": by_protocol,
-            }
-            for tick, low, high, at_risk, debt, positions, by_protocol in zip(*columns, strict=True)
-        ]
+        place = tick_of(one.price) - table.tick[0]
+        parts = shares(place, one.at_risk, one.market, protocols)
+        rows += tick_rows(name, side, table, parts, ratio=ratio)
     return rows
+
+
+def tick_rows(
+    name: str,
+    side: str,
+    table: TickTable,
+    by_protocol: Sequence[dict[str, float]],
+    *,
+    ratio: bool,
+) -> list[dict[str, Any]]:
+    """The document's rows of one side's occupied ticks; `by_protocol` has one entry for each."""
+    columns = (
+        table.tick.tolist(),
+        rounded(table.low, 6),
+        rounded(table.high, 6),
+        rounded(table.collateral_at_risk, 2),
+        rounded(table.debt, 2),
+        table.positions.tolist(),
+        by_protocol,
+    )
+    return [
+        {
+            "driver": name,
+            "side": side,
+            "tick": tick,
+            **edges(low, high, ratio=ratio),
+            "collateral_at_risk_usd": at_risk,
+            "debt_usd": debt,
+            "positions": positions,
+            "by_protocol": parts,
+        }
+        for tick, low, high, at_risk, debt, positions, parts in zip(*columns, strict=True)
+    ]
 
 
 def shares(

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ SENTENCE = (
 
 
 def run(*words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """The script as a process of its own."""
     return subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "examples" / "alert.py"), *words],
         capture_output=True,
@@ -31,24 +33,41 @@ def run(*words: str, **changes: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_band_within_reach_is_told(store):
+Bot = Callable[..., tuple[object, str]]
+
+
+@pytest.fixture
+def bot(capsys: pytest.CaptureFixture[str]) -> Bot:
+    """The script in this process: how it ends, and what it prints."""
+
+    def call(*words: str) -> tuple[object, str]:
+        try:
+            code: object = alert.main(words)
+        except SystemExit as left:
+            code = left.code
+        return code, capsys.readouterr().out
+
+    return call
+
+
+def test_a_band_within_reach_is_told(store, bot):
     """From a store and from a server; a smaller reach or a larger amount says nothing."""
     with serving(store) as server:
         for place in (["--store", str(store)], ["--api", f"http://127.0.0.1:{server.port}"]):
-            told = run(*place, "--within", "15", "--over", "1e9", "--dry-run")
-            assert (told.returncode, told.stdout, told.stderr) == (0, SENTENCE, "")
-            for limits in (["--within", "13"], ["--within", "15", "--over", "1.2e9"]):
-                assert run(*place, *limits, "--dry-run").stdout == ""
-            assert run(*place, "--within", "15", "--driver", "btc", "--dry-run").stdout == ""
+            near = [*place, "--within", "15", "--dry-run"]
+            assert bot(*near, "--over", "1e9") == (0, SENTENCE)
+            assert bot(*near, "--over", "1.2e9") == (0, "")
+            assert bot(*near, "--driver", "btc") == (0, "")
+            assert bot(*place, "--within", "13", "--dry-run") == (0, "")
 
 
-def test_a_published_site_will_do(store, tmp_path):
+def test_a_published_site_will_do(store, tmp_path, bot):
     """Without a server of one's own."""
     from scanner.report import Asked, build
 
     build(Asked(store=store, chain=None, out=tmp_path / "site"))
 
-    assert run("--site", str(tmp_path / "site"), "--within", "15", "--dry-run").stdout == SENTENCE
+    assert bot("--site", str(tmp_path / "site"), "--within", "15", "--dry-run") == (0, SENTENCE)
 
 
 def test_what_was_told_is_not_told_again(store, tmp_path):

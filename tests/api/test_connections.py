@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -21,7 +21,11 @@ REQUEST = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """A large answer, or a small one."""
+    """A large answer, a small one, or a broken connection."""
+    if scope["path"] == "/abort":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        scope["extensions"]["bandscan"]["abort"]()
+        return
     body = b"x" * LARGE if scope["path"] == "/large" else b"small"
     await send_whole(send, 200, [(b"content-length", b"%d" % len(body))], body)
 
@@ -167,3 +171,15 @@ def test_one_client_cannot_take_all_connections():
         wait_for(lambda: len(door.open) == 2)
         with connected(port) as more:
             assert more.recv(1_000).startswith(b"HTTP/1.1 503")
+
+
+def test_an_application_can_break_a_connection():
+    """As the stream does with a reader that does not read."""
+    with listening(Door()) as port, connected(port) as client:
+        client.sendall(REQUEST % b"abort")
+        got = b""
+        with suppress(ConnectionResetError):
+            while part := client.recv(1_000):
+                got += part
+
+    assert b"0\r\n\r\n" not in got

@@ -155,6 +155,10 @@ class Page:
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         self._ask("drag", **{"from": start, "to": end})
 
+    def tap(self, x: float, y: float) -> None:
+        """By finger; the page must have been opened with `touch`."""
+        self._ask("tap", x=x, y=y)
+
     def press(self, *keys: str) -> None:
         """Key by key, by the names of KeyboardEvent.key; "Shift+Tab" holds Shift."""
         self._ask("press", keys=keys)

@@ -81,6 +81,7 @@ const tasks = {
   },
   move: ({ page, x, y }) => of(page).mouse.move(x, y),
   drag: ({ page, from, to }) => drag(of(page).mouse, from, to),
+  tap: ({ page, x, y }) => of(page).touchscreen.tap(x, y),
   press: ({ page, keys }) => press(of(page).keyboard, keys),
   shot: ({ page, path, full }) => of(page).screenshot({ path, fullPage: full, captureBeyondViewport: full }).then(() => null),
   pdf: ({ page, path }) => of(page).pdf({ path, format: "A4", printBackground: true }).then(() => null),

@@ -56,7 +56,8 @@ def collisions(page: Page, selector: str) -> list[str]:
 
 
 _COLLISIONS = """(selector) => {
-  const boxes = [...document.querySelectorAll(selector)].filter((e) => e.checkVisibility())
+  const boxes = [...document.querySelectorAll(selector)]
+    .filter((e) => e.checkVisibility({visibilityProperty: true}) && e.innerText.trim())
     .map((e) => {
       const text = document.createRange();
       text.selectNodeContents(e);

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from browser import rules
-from browser.chromium import DESKTOP, Browser, Page
+from browser.chromium import DESKTOP, PHONE, Browser, Page
 from browser.hosting import hosted
 from browser.sites import Site
 
@@ -118,6 +118,24 @@ def test_pointer_and_keys_read_the_same(eth: Page) -> None:
         assert total.split(" ")[0] in spoken or total.startswith("Nothing at risk")
 
 
+def test_a_tap_reads_too(browser: Browser, site: Site) -> None:
+    """On a phone what was tapped stays when the finger is gone; a tap elsewhere ends it."""
+    address = site.page().as_uri()
+    with browser.open(address, PHONE, clock=site.clock, motion="reduce", touch=True) as page:
+        centre(page, "#reader")
+        x, y, width, height = page.js(
+            f"(() => {{ const b = {READER}.getBoundingClientRect();"
+            " return [b.left, b.top, b.width, b.height]; })()"
+        )
+        page.tap(x + width / 2, y + height * 0.6)
+        settle(page)
+        assert not page.js(TIP_HIDDEN)
+        assert "at risk" in " ".join(page.js(TIP))
+        page.tap(x + width / 2, y - 40)
+        settle(page)
+        assert page.js(TIP_HIDDEN)
+
+
 def test_the_keys_reach_both_ends_of_what_is_shown(eth: Page) -> None:
     """Home is the highest price, End the lowest; ten rows a page; the tooltip stays inside."""
     centre(eth, "#reader")
@@ -179,6 +197,23 @@ def test_the_slider_s_keys_change_the_sentence(eth: Page) -> None:
     assert highest.startswith("If ETH rises to $")
     price, move = re.match(r"If ETH rises to (\S+) \((\S+)\)", highest).groups()  # type: ignore[union-attr]
     assert eth.js(spoken).startswith(f"{price}, {move}: ")
+
+
+def test_the_slider_can_be_dragged(eth: Page) -> None:
+    """The line in the curve follows the thumb, and the sentence with it."""
+    centre(eth, "#move")
+    read = """(() => {
+      const at = (id) => document.getElementById(id).getBoundingClientRect();
+      const [line, move] = [at('here'), at('move')];
+      return [line.left + line.width / 2, move.top + move.height / 2];
+    })()"""
+    sentence = "document.getElementById('move-says').textContent"
+    x, y = eth.js(read)
+    before = eth.js(sentence)
+    eth.drag((x, y), (x - 200, y))
+
+    assert eth.js(read)[0] == pytest.approx(x - 200, abs=6)
+    assert dollars(eth.js(sentence)) < dollars(before)
 
 
 def test_a_price_can_be_linked_to(browser: Browser, site: Site) -> None:

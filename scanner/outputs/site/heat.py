@@ -10,7 +10,7 @@ from scanner.core.window import Window
 from scanner.outputs.site import figures, png
 from scanner.outputs.site.ladder import DRAWN
 from scanner.outputs.site.model import NO_SCAN, Driver, Heat, Row
-from scanner.outputs.site.places import Places, short
+from scanner.outputs.site.places import HIDDEN, Places, short
 from scanner.outputs.site.views import View
 
 # Level 0 is the panel itself; more is always further away from it.
@@ -102,10 +102,10 @@ def event(driver: Driver, heat: Heat, views: Sequence[View], places: Places) -> 
     found = {}
     for view in views:
         high, low = (view.y(float(around[key])) for key in ("high_usd", "low_usd"))
-        place = f"top:{short(low + 1.2)}%"
-        if low > 78:  # no room below the range
-            place = f"bottom:{short(101.2 - high)}%"
-        found[view.name] = f"{place};{side}" if low > 2 and high < 98 else "display:none"
+        # on the side away from spot, whose line it would hide; there must be room for it
+        below = high < 22 if row["side"] == "short" else low <= 78
+        place = f"top:{short(low + 1.2)}%" if below else f"bottom:{short(101.2 - high)}%"
+        found[view.name] = f"{place};{side}" if low > 2 and high < 98 else HIDDEN
     return Event(places.per_view(found), told(moment, row), left)
 
 

@@ -11,7 +11,7 @@ from scanner.core.window import Window, rows
 from scanner.outputs.site.figures import axis_price, axis_usd
 from scanner.outputs.site.model import Driver, Range, Row
 from scanner.outputs.site.names import OTHER
-from scanner.outputs.site.places import Places, short
+from scanner.outputs.site.places import HIDDEN, Places, short
 from scanner.outputs.site.views import PER_ROW, View, labels, layer, spread, steps
 
 F64 = npt.NDArray[np.float64]
@@ -157,7 +157,7 @@ class Notes:
 def notes(driver: Driver, views: Sequence[View], places: Places) -> Notes:
     """In every zoom the largest ranges it shows have notes, as far as there is room on their side
     of spot. They are pushed apart; spot's own stands still, between those below and above."""
-    hidden = {view.name: "display:none" for view in views}
+    hidden = {view.name: HIDDEN for view in views}
     tops: dict[str, dict[str, str]] = {}
     letters: dict[str, dict[str, str]] = {}
     spot_top: dict[str, str] = {}
@@ -183,7 +183,9 @@ def notes(driver: Driver, views: Sequence[View], places: Places) -> Notes:
             Note(
                 one,
                 places.per_view(tops[one.letter]) if one.letter in tops else "",
-                places.per_view(letters[one.letter]) if one.letter in letters else "",
+                places.per_view(letters[one.letter], "inline-grid")
+                if one.letter in letters
+                else "",
             )
             for one in driver.ranges[:DRAWN]
         ],

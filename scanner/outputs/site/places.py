@@ -7,6 +7,8 @@ declarations share a class.
 
 from collections.abc import Mapping
 
+HIDDEN = "display:none"
+
 
 def short(number: float) -> str:
     """
@@ -34,9 +36,14 @@ class Places:
         """The class of a declaration, say "top:12%"."""
         return self._same.setdefault(declaration, f"s{len(self._same)}")
 
-    def per_view(self, declarations: Mapping[str, str]) -> str:
-        """The class of a declaration that depends on the zoom."""
-        key = tuple(declarations[view] for view in self._views)
+    def per_view(self, declarations: Mapping[str, str], display: str = "block") -> str:
+        """The class of a declaration that depends on the zoom; `display` is how it is shown again
+        where the first view has `HIDDEN`."""
+        first = declarations[self._views[0]]
+        again = f";display:{display}" if first == HIDDEN else ""
+        key = tuple(
+            declarations[view] + again * (declarations[view] != HIDDEN) for view in self._views
+        )
         return self._differing.setdefault(key, f"z{len(self._differing)}")
 
     def css(self) -> str:

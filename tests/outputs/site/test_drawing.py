@@ -1,7 +1,9 @@
 """Geometry: zooms, labels, notes that do not overlap, bars, the map's picture."""
 
 import io
+import json
 import math
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from outputs.site.reading_pages import page
+from outputs.site.reading_pages import Element, Page, page
 from scanner.core.window import around
 from scanner.outputs.site import png
 from scanner.outputs.site.names import slugs
@@ -116,3 +118,53 @@ def test_folders_of_drivers_are_plain_and_distinct(names: list[str]):
         assert math.prod(c in "abcdefghijklmnopqrstuvwxyz0123456789-" for c in slug)
         assert slug
         assert slug not in {"v1", "data", "index", "con", "nul"}
+
+
+def rules(found: Page) -> dict[str, dict[str, str]]:
+    """Per zoom the declarations of each class that depends on it; the first zoom is "first"."""
+    first, *others = found.all("style")[0].text.split(":root:has(#zoom-")
+    parts = {"first": first, **{part[:2]: part for part in others}}
+    return {name: dict(re.findall(r"\.(z\d+)\{([^}]*)\}", text)) for name, text in parts.items()}
+
+
+def tops(found: Page, element: Element) -> dict[str, float]:
+    """Where an element stands in the zooms that show it. [%]"""
+    [name] = [one for one in element.classes if re.fullmatch(r"z\d+", one)]
+    declared = {zoom: each[name] for zoom, each in rules(found).items()}
+    return {
+        zoom: float(text.split("top:")[1].split("%")[0])
+        for zoom, text in declared.items()
+        if text != "display:none"
+    }
+
+
+@pytest.mark.parametrize("name", ["eth", "btc", "link"])
+def test_notes_of_falls_stand_below_spot_and_those_of_rises_above(month: Path, name: str):
+    """In every zoom, and spot's own note is at spot's line: below and above are never mixed up."""
+    found = page(month / name / "index.html")
+    bands = json.loads((month / "v1" / name / "bands.json").read_bytes())["bands"]
+    bands.sort(key=lambda row: (-row["collateral_at_risk_usd"], row["low_usd"]))
+    side = {chr(ord("A") + k): row["side"] for k, row in enumerate(bands)}
+    [line] = [tops(found, one) for one in found.all("span") if "spotline" in one.classes]
+    notes = [one for one in found.all("p") if "note" in one.classes]
+
+    [spot] = [tops(found, one) for one in notes if "spot" in one.classes]
+    assert spot == line
+    shown = 0
+    for note in notes:
+        if "spot" not in note.classes:
+            for zoom, top in tops(found, note).items():
+                assert (top > line[zoom]) == (side[note.text.split()[0]] == "long")
+                shown += 1
+    assert shown >= 4
+
+
+def test_what_the_first_zoom_hides_is_shown_again_by_the_others(month: Path):
+    """A note that only a wider zoom has."""
+    first, *others = rules(page(month / "link" / "index.html")).values()
+    hidden = [name for name, text in first.items() if text == "display:none"]
+
+    assert hidden
+    for name in hidden:
+        assert all("display:" in each[name] for each in others)
+        assert any(each[name] != "display:none" for each in others)

@@ -89,7 +89,46 @@ def test_a_scan_that_failed_marks_every_page(tmp_path: Path):
     built = site(write(tmp_path / "store"), tmp_path / "site", scan_exit=4)
 
     for path in built.rglob("index.html"):
-        assert "did not finish (exit code 4)" in page(path).text
+        text = page(path).text
+        assert "did not finish (exit code 4): no endpoint could be used." in text
+        assert "This page shows the last complete scan." in text
+
+
+def test_a_newer_incomplete_scan_and_how_it_ended_are_both_said(tmp_path: Path):
+    """`--scan-exit 3` beside the newer scan."""
+    store = write(tmp_path / "store")
+    write(store, complete=False, block=whales_sample.BLOCK + 100)
+
+    text = page(site(store, tmp_path / "site", scan_exit=3) / "index.html").text
+
+    assert "The newest scan, block 24,512,445, is incomplete" in text
+    assert "The last run of the scan did not finish (exit code 3)." in text
+
+
+def test_a_wall_before_the_band_of_the_headline_is_said(tmp_path: Path):
+    """The headline tells the band; the wall that the price reaches first is not kept back."""
+
+    def wall(made: dict[str, Any]) -> None:
+        document = made["document"]
+        band = next(row for row in document["bands"] if row["driver"] == "ETH")
+        near = {
+            "kind": "wall",
+            "low_usd": 2000.0,
+            "high_usd": 2000.0,
+            "distance": -0.07,
+            "collateral_at_risk_usd": 3e7,
+            "owner": "0x" + "ab" * 20,
+            "accounts": 1,
+        }
+        document["bands"].insert(0, {**band, **near})
+
+    built = site(write(tmp_path / "store", wall), tmp_path / "site")
+
+    found = page(built / "eth" / "index.html")
+    assert found.all("h1")[0].text.startswith("$1.20B of collateral")
+    assert "Before it comes a wall of $30.0M at $2,000 (−7.0%)." in found.text
+    home = page(built / "index.html")
+    assert "Nearer is a wall of $30.0M at ETH $2,000 (−7.0%)." in home.text
 
 
 def test_no_band_is_never_no_risk(no_bands: Path):
