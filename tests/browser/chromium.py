@@ -118,6 +118,19 @@ class Page:
         """The value of a JavaScript function of these arguments."""
         return self.js(f"({function})({', '.join(json.dumps(each) for each in arguments)})")
 
+    def focus(self, selector: str) -> None:
+        """As by the Tab key: the focus is seen."""
+        self.call("(s) => document.querySelector(s).focus({focusVisible: true})", selector)
+
+    def centre(self, selector: str) -> None:
+        """Scroll it to the middle of the window."""
+        self.call("(s) => document.querySelector(s).scrollIntoView({block: 'center'})", selector)
+        self.settle()
+
+    def settle(self) -> None:
+        """Let events of the last action reach the page: two frames."""
+        self.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
     def goto(self, url: str) -> None:
         self._ask("goto", url=url)
 

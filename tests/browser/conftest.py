@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from browser.chromium import Browser
+from browser import rules
+from browser.chromium import Browser, Page
 from browser.sites import Site, Sites
 
 
@@ -25,3 +26,11 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Sites:
 def site(sites: Sites) -> Site:
     """A complete scan with bands and a history, read eight minutes after its block."""
     return sites["ok"]
+
+
+@pytest.fixture
+def eth(browser: Browser, site: Site) -> Iterator[Page]:
+    """ETH's page; nothing glides, so that a test need not wait."""
+    with browser.open(site.page().as_uri(), clock=site.clock, motion="reduce") as page:
+        yield page
+        assert rules.noise(page) == []

@@ -1,43 +1,16 @@
 """Everything on the page that can be worked: by pointer and by keyboard, with the same outcome."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from browser import rules
-from browser.chromium import DESKTOP, PHONE, Browser, Page
+from browser.chromium import DESKTOP, Browser, Page
 from browser.hosting import hosted
 from browser.sites import Site
 
-TIP = "[...document.getElementById('tip').children].map((line) => line.textContent)"
-TIP_HIDDEN = "document.getElementById('tip').hidden"
-READER = "document.getElementById('reader')"
 PAGE_COLOUR = "getComputedStyle(document.body).backgroundColor"
 WHITE, BLACK = "rgb(246, 247, 249)", "rgb(13, 17, 23)"
-
-
-@pytest.fixture
-def eth(browser: Browser, site: Site) -> Iterator[Page]:
-    """ETH's page; nothing glides, so that a test need not wait."""
-    with browser.open(site.page().as_uri(), clock=site.clock, motion="reduce") as page:
-        yield page
-        assert rules.noise(page) == []
-
-
-def focus(page: Page, selector: str) -> None:
-    """As by the Tab key: the focus is seen."""
-    page.call("(s) => document.querySelector(s).focus({focusVisible: true})", selector)
-
-
-def centre(page: Page, selector: str) -> None:
-    page.call("(s) => document.querySelector(s).scrollIntoView({block: 'center'})", selector)
-    settle(page)
-
-
-def settle(page: Page) -> None:
-    """Let events of the last action reach the page."""
-    page.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 # --- theme --------------------------------------------------------------------
@@ -88,95 +61,6 @@ def test_the_map_has_the_theme_s_colours(
         assert page.js("document.querySelector('.heat img').naturalWidth") > 0
 
 
-# --- reading the ladder -------------------------------------------------------
-
-
-def test_pointer_and_keys_read_the_same(eth: Page) -> None:
-    """The tooltip of a row has one text, however one gets there; the slider says it too."""
-    centre(eth, "#reader")
-    focus(eth, "#reader")
-    for step in (6, 12, 18):
-        eth.press(*["ArrowDown"] * step)
-        by_keys = eth.js(TIP)
-        spoken = eth.js(f"{READER}.getAttribute('aria-valuetext')")
-        x, y = eth.js("""(() => {
-          const mark = document.getElementById('at').getBoundingClientRect();
-          return [mark.left + mark.width / 3, mark.top + mark.height / 2];
-        })()""")
-        eth.press("Escape")
-        assert eth.js(TIP_HIDDEN)
-        eth.move(x, y)
-        assert not eth.js(TIP_HIDDEN)
-        assert eth.js(TIP) == by_keys
-        eth.move(2, 2)
-        assert eth.js(TIP_HIDDEN)
-
-        prices, where, total = by_keys[:3]
-        assert re.fullmatch(r"\$[\d,.]+–\$[\d,.]+", prices)
-        assert re.fullmatch(r"(below|above) spot by [\d.]+%", where)
-        assert spoken.startswith(f"{prices}, {where}")
-        assert total.split(" ")[0] in spoken or total.startswith("Nothing at risk")
-
-
-def test_a_tap_reads_too(browser: Browser, site: Site) -> None:
-    """On a phone what was tapped stays when the finger is gone; a tap elsewhere ends it."""
-    address = site.page().as_uri()
-    with browser.open(address, PHONE, clock=site.clock, motion="reduce", touch=True) as page:
-        centre(page, "#reader")
-        x, y, width, height = page.js(
-            f"(() => {{ const b = {READER}.getBoundingClientRect();"
-            " return [b.left, b.top, b.width, b.height]; })()"
-        )
-        page.tap(x + width / 2, y + height * 0.6)
-        settle(page)
-        assert not page.js(TIP_HIDDEN)
-        assert "at risk" in " ".join(page.js(TIP))
-        page.tap(x + width / 2, y - 40)
-        settle(page)
-        assert page.js(TIP_HIDDEN)
-
-
-def test_the_keys_reach_both_ends_of_what_is_shown(eth: Page) -> None:
-    """Home is the highest price, End the lowest; ten rows a page; the tooltip stays inside."""
-    centre(eth, "#reader")
-    focus(eth, "#reader")
-    now = f"+{READER}.getAttribute('aria-valuenow')"
-    places = {}
-    for key in ("End", "Home"):
-        eth.press(key)
-        places[key] = (eth.js(now), eth.js(TIP)[1])
-        assert eth.js("""(() => {
-          const box = document.getElementById('tip').getBoundingClientRect();
-          return box.left >= 0 && box.top >= 0 && box.right <= innerWidth
-            && box.bottom <= innerHeight;
-        })()""")
-    eth.press("PageDown")
-
-    assert "below" in places["End"][1]
-    assert "above" in places["Home"][1]
-    assert places["Home"][0] < places["End"][0]
-    assert eth.js(now) == places["Home"][0] + 10
-
-
-def test_zooms_show_less_of_the_same_prices(eth: Page) -> None:
-    """By arrow keys on the group: axis, bars, notes and what the keys reach follow."""
-    axes = """[...document.querySelectorAll('.ladder .axis > div')]
-      .filter((e) => e.checkVisibility()).map((e) => e.className)"""
-    centre(eth, "#reader")
-    reached: dict[str, float] = {}
-    while (name := eth.js("document.querySelector('#zoom input:checked').value")) not in reached:
-        assert eth.js(axes) == [f"w{name}"]
-        focus(eth, "#reader")
-        eth.press("End")
-        reached[name] = float(eth.js(TIP)[1].split(" ")[-1].rstrip("%"))
-        focus(eth, "#zoom input:checked")
-        eth.press("ArrowRight")
-
-    assert len(reached) >= 3
-    for name, far in reached.items():
-        assert far == pytest.approx(float(name), abs=1.5)
-
-
 # --- if the price moves -------------------------------------------------------
 
 
@@ -185,7 +69,7 @@ def test_the_slider_s_keys_change_the_sentence(eth: Page) -> None:
     sentence = "document.getElementById('move-says').textContent"
     spoken = "document.getElementById('move').getAttribute('aria-valuetext')"
     first = eth.js(sentence)
-    focus(eth, "#move")
+    eth.focus("#move")
     eth.press("ArrowLeft")
     lower = eth.js(sentence)
     eth.press("End")
@@ -201,7 +85,7 @@ def test_the_slider_s_keys_change_the_sentence(eth: Page) -> None:
 
 def test_the_slider_can_be_dragged(eth: Page) -> None:
     """The line in the curve follows the thumb, and the sentence with it."""
-    centre(eth, "#move")
+    eth.centre("#move")
     read = """(() => {
       const at = (id) => document.getElementById(id).getBoundingClientRect();
       const [line, move] = [at('here'), at('move')];
@@ -222,7 +106,7 @@ def test_a_price_can_be_linked_to(browser: Browser, site: Site) -> None:
     with browser.open(f"{address}#p=1900", clock=site.clock, motion="reduce") as page:
         sentence = "document.getElementById('move-says').textContent"
         assert dollars(page.js(sentence)) == pytest.approx(1900, rel=0.003)
-        focus(page, "#move")
+        page.focus("#move")
         page.press("ArrowLeft")
         shared = page.js("location.hash")
         said = page.js(sentence)
@@ -274,7 +158,7 @@ def test_details_open_by_key_and_the_reading_help_stays_shut(browser: Browser, s
         hosted(site.folder) as host,
         browser.open(host.url + "eth/", clock=site.clock, motion="reduce") as page,
     ):
-        focus(page, "#moves summary")
+        page.focus("#moves summary")
         states = []
         for _ in range(2):
             page.press("Enter")
@@ -283,7 +167,7 @@ def test_details_open_by_key_and_the_reading_help_stays_shut(browser: Browser, s
 
         assert page.js("document.getElementById('how').open")
         page.click("#how summary")
-        settle(page)
+        page.settle()
         page.reload()
         assert not page.js("document.getElementById('how').open")
 

@@ -21,5 +21,5 @@ card.py         the picture that a shared link shows
 feed.py         Atom: bands that were born, grew, moved or dissolved
 badge.py        one line as SVG
 tables.py       rows as CSV and Parquet
-templates/      HTML, CSS, JavaScript, Atom, SVG
+templates/      HTML, CSS (style, narrow windows, other media), JavaScript, Atom, SVG
 """

@@ -40,8 +40,8 @@ def bands(
         "past": driver.heat is not None,
         "bands_left": f"{left} smaller ones are in the files below." if left else "",
         "no_band": f"No liquidation band stands out for {symbol(driver.name)}"
-        f"{'' if amounts.complete else ' in what was read'}. No part of the price range holds twice"
-        " its local normal and at least 1% of the window. That does not mean no risk:"
+        f"{'' if amounts.complete else ' in what was read'}. {sentences.no_band(amounts)} That does"
+        " not mean no risk:"
         f" {amounts.usd(at_risk['long'])} still has a liquidation price below spot,"
         f" {amounts.usd(at_risk['short'])} above.",
     }

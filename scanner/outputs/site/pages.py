@@ -15,6 +15,7 @@ from scanner.outputs.site import figures, heat
 from scanner.outputs.site.places import Places
 
 TEMPLATES = Path(__file__).parent / "templates"
+_SHEETS = ("style", "narrow", "media")  # the later one wins
 
 
 @cache
@@ -77,7 +78,8 @@ def _script(name: str) -> str:
 
 @cache
 def _sheet() -> str:
-    text = re.sub(r"/\*.*?\*/|\n", "", (TEMPLATES / "style.css").read_text())
+    texts = ((TEMPLATES / f"{name}.css").read_text() for name in _SHEETS)
+    text = re.sub(r"/\*.*?\*/|\n", "", "".join(texts))
     grades = zip(heat.LIGHT, heat.DARK, strict=True)
     return text + "".join(f".h{k}{{fill:light-dark({a},{b})}}" for k, (a, b) in enumerate(grades))
 

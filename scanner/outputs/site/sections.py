@@ -89,7 +89,7 @@ def _title(scan: Scan) -> str:
 
 def _intro(scan: Scan) -> str:
     if not scan.document["unknown"] and scan.complete:
-        return "Every position of every market was read and has a price. Bar: debt."
+        return "Every position was read, and every token in it has an oracle price. Bar: debt."
     text = "Unknown is never counted as zero. Bar: debt."
     return text if scan.complete else f"{text} Debt that was not read is in no number here."
 

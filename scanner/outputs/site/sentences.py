@@ -51,8 +51,7 @@ def lead(driver: Driver, amounts: Amounts) -> Pieces:
         at_risk = driver.row["at_risk"]
         pieces = [
             (
-                "No part of the price range below holds twice its local normal and at least 1% of"
-                " the window. That does not mean no risk: ",
+                f"{no_band(amounts, ' below')} That does not mean no risk: ",
                 False,
             ),
             (amounts.usd(at_risk["long"]), True),
@@ -70,6 +69,15 @@ def lead(driver: Driver, amounts: Amounts) -> Pieces:
             (f" Low confidence: bands are unstable below {LOW_CONFIDENCE:,} accounts.", False)
         )
     return pieces
+
+
+def no_band(amounts: Amounts, where: str = "") -> str:
+    """Why nothing stands out."""
+    so_far = "" if amounts.complete else " in what was read"
+    return (
+        f"No price range{where} holds enough more than its surroundings{so_far} to be a band, and"
+        " no single account is large enough to be a wall."
+    )
 
 
 def _nearer(driver: Driver, told: Range, amounts: Amounts) -> list[tuple[str, bool]]:

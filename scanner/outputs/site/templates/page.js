@@ -175,8 +175,10 @@
   }
   reader.addEventListener("pointermove", point);
   reader.addEventListener("pointerdown", point);
-  reader.addEventListener("pointerleave", unread);
-  reader.addEventListener("blur", unread);
+  // A finger that is lifted has not left: what it tapped stays until the next tap elsewhere.
+  const leave = (event) => { if (event.pointerType !== "touch") unread(); };
+  reader.addEventListener("pointerleave", leave);
+  reader.addEventListener("blur", () => { if (!at.hidden) unread(); });
   reader.addEventListener("focus", () => { if (reader.matches(":focus-visible")) read(row); });
   reader.addEventListener("keydown", (event) => {
     const step = { ArrowUp: -1, ArrowRight: -1, ArrowDown: 1, ArrowLeft: 1, PageUp: -10, PageDown: 10, Home: -1e6, End: 1e6 }[event.key];
@@ -189,6 +191,7 @@
 
   // The map: its own pixels say which colour stands at a time and a price.
   const map = document.querySelector(".heat .pic");
+  addEventListener("pointerdown", (event) => { if (![reader, map].some((one) => one && one.contains(event.target))) unread(); });
   if (map && data.heat) {
     const image = map.querySelector("img.lt");
     let pixels = null;
@@ -205,16 +208,17 @@
       const tick = high - (high - low) * (event.clientY - box.top) / box.height;
       const x = Math.min(Math.max(Math.floor(part * pixels.width), 0), pixels.width - 1);
       const y = Math.min(Math.max(Math.floor((data.last - tick) * pixels.height / (data.last - data.first)), 0), pixels.height - 1);
-      const at = 4 * (y * pixels.width + x), [red, green, blue, clear] = pixels.data.slice(at, at + 4);
+      const from = 4 * (y * pixels.width + x), [red, green, blue, clear] = pixels.data.slice(from, from + 4);
       const colour = "#" + [red, green, blue].map((one) => one.toString(16).padStart(2, "0")).join("");
       const upper = data.last - y * 2, when = new Date((data.heat.start + (x + 1) / pixels.width * (data.heat.end - data.heat.start)) * 1000);
       const day = when.toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+      at.hidden = true;
       tell([price(edge(upper - 2)) + "–" + price(edge(upper)), day + " UTC", clear ? data.heat.words[data.heat.colours.indexOf(colour)] + " at risk" : "no scan is stored"]);
       place(event.clientX, event.clientY, box);
     };
     map.addEventListener("pointermove", look);
     map.addEventListener("pointerdown", look);
-    map.addEventListener("pointerleave", unread);
+    map.addEventListener("pointerleave", leave);
   }
 
   // If the price moves: sums from spot outwards, at tick edges.
