@@ -80,7 +80,7 @@ def report(**given: Any) -> int:
     no complete scan yet, the incomplete one is shown as what it is, and the exit code is 3.
     """
     try:
-        from scanner import report as reports
+        from scanner.reporting import report as reports
     except ImportError:
         raise UsageError(
             "`bandscan report` needs Jinja and Pillow, which are not installed.",

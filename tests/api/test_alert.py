@@ -63,7 +63,7 @@ def test_a_band_within_reach_is_told(store, bot):
 
 def test_a_published_site_will_do(store, tmp_path, bot):
     """Without a server of one's own."""
-    from scanner.report import Asked, build
+    from scanner.reporting.report import Asked, build
 
     build(Asked(store=store, chain=None, out=tmp_path / "site"))
 

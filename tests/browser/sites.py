@@ -7,7 +7,7 @@ from typing import Any
 from bench import stored
 from cli import whales_sample
 
-from scanner import report as reports
+from scanner.reporting import report as reports
 from scanner.store import snapshots
 
 # "behind": a newer scan is incomplete, and the job that made it failed.

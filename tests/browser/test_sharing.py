@@ -11,7 +11,7 @@ from PIL import Image
 from browser import links, rules
 from browser.chromium import Browser
 from browser.sites import Site
-from scanner import report as reports
+from scanner.reporting import report as reports
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 ADDRESS = "https://bands.example.org/some/project/"

@@ -9,7 +9,7 @@ import pytest
 from bench import stored as made_up
 from cli import whales_sample
 
-from scanner import report
+from scanner.reporting import report
 from scanner.store import snapshots
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\u202e\"'&<b>"

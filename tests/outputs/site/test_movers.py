@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from outputs.site.reading_pages import page
-from scanner import answers, movers, reading
+from scanner import answers, reading
 from scanner.outputs.site import figures
 from scanner.outputs.words import count
+from scanner.reporting import movers
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from scanner import answers, movers, past, portraits, reading
+from scanner import answers, past, reading
 from scanner.deployments import chain_info
 from scanner.outputs.document import certificate_summary, encode
 from scanner.outputs.records import COLUMNS, write_positions
@@ -19,6 +19,7 @@ from scanner.outputs.site import figures, folder, names, tables
 from scanner.outputs.site.feed import TOLD
 from scanner.outputs.site.model import Change, Dataset, Driver, File, Row, Scan, Silent, Site
 from scanner.reading import Stored
+from scanner.reporting import movers, portraits
 
 LEAST_AT_RISK = 1e6  # [USD] a driver with so much at risk has a page; the largest always has
 MOST_PAGES = 24  # and no more than so many, those with most at risk

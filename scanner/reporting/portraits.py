@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from scanner import answers, movers
+from scanner import answers
 from scanner.core.standing import standing
 from scanner.core.window import Window, around, graded, rows, scale, share_of_largest, smoothed
 from scanner.outputs.site.heat import PER_ROW as HEAT_ROW
@@ -15,6 +15,7 @@ from scanner.outputs.site.model import NO_SCAN, Driver, Heat, Range, Row
 from scanner.outputs.site.views import PER_ROW, REACHES
 from scanner.past import DAY, Record
 from scanner.reading import Stored
+from scanner.reporting import movers
 
 if TYPE_CHECKING:
     import pandas as pd
