@@ -8,7 +8,8 @@ Reads a server (--api; its token from BANDSCAN_TOKEN), a store on this machine (
 published report (--site). Sends through apprise, which knows a hundred services; its URLs hold
 secrets, so they come from BANDSCAN_ALERT, several separated by blanks.
 
-What was told is remembered and not told again until spot has moved away and come back.
+What was told is remembered and not told again until spot has moved away and come back. A scan that
+is old (--stale) is told too: silence must not look like safety.
 """
 
 import argparse
@@ -84,10 +85,12 @@ class Memory:
     def __init__(self, file: Path | None) -> None:
         self._file = file
         self._told: list[Near] = []
+        self.stale = False  # whether it was told that the scan is old
         if file is not None and file.exists():
             try:
-                self._told = [Near(**row) for row in json.loads(file.read_text())]
-            except (OSError, ValueError, TypeError) as error:
+                kept = json.loads(file.read_text())
+                self._told, self.stale = [Near(**row) for row in kept["told"]], kept["stale"]
+            except (OSError, ValueError, TypeError, KeyError) as error:
                 raise BandscanError("The memory is damaged.", file=file, fix="remove it") from error
 
     def fresh(self, near: Near) -> bool:
@@ -100,7 +103,8 @@ class Memory:
         self._told = list(dict.fromkeys([*kept, *told]))
         if self._file is not None:
             aside = self._file.with_name(f".{self._file.name}.part")
-            aside.write_text(json.dumps([asdict(one) for one in self._told]))
+            state = {"told": [asdict(one) for one in self._told], "stale": self.stale}
+            aside.write_text(json.dumps(state))
             os.replace(aside, self._file)
 
 
@@ -111,15 +115,20 @@ def look(
     wanted: Sequence[str],
     within: float,
     over: float,
+    stale: float,
 ) -> int:
-    """Look once, tell what is new; how much that was."""
+    """Look once, tell what is new; how many ranges that were. `stale`: hours."""
     around = nearby(reader, wanted, within * AWAY, over)
+    hours = (time.time() - reader.drivers()["block"]["timestamp"]) / 3600
     told = []
     try:
         for near, band, spot in around:
             if abs(band["distance"]) <= within and memory.fresh(near):
                 send(sentence(band, spot))
                 told.append(near)
+        if hours > stale and not memory.stale:
+            send(f"The newest scan is {hours:,.0f} hours old: silence does not mean safety.")
+        memory.stale = hours > stale
     finally:  # what was sent before a failure was sent
         memory.keep([near for near, _, _ in around], told)
     return len(told)
@@ -171,6 +180,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--driver", action="append", default=[], help="only this one; may repeat")
     parser.add_argument("--within", type=float, default=5.0, metavar="PERCENT", help="of spot (5)")
     parser.add_argument("--over", type=float, default=10e6, metavar="DOLLARS", help="(10e6)")
+    parser.add_argument("--stale", type=float, default=24, metavar="HOURS", help="an old scan (24)")
     parser.add_argument("--every", type=float, metavar="SECONDS", help="look again and again")
     parser.add_argument("--memory", type=Path, metavar="FILE", help="remember across restarts")
     parser.add_argument("--dry-run", action="store_true", help="print instead of sending")
@@ -183,7 +193,8 @@ def main(words: Sequence[str] | None = None) -> int:
     code = 0
     for _ in turns(asked.every):
         try:
-            look(reader, memory, send, asked.driver, asked.within / 100, asked.over)
+            percent, over = asked.within / 100, asked.over
+            look(reader, memory, send, asked.driver, percent, over, asked.stale)
             code = 0
         except BandscanError as error:
             print(f"alert: {error}", file=sys.stderr, flush=True)

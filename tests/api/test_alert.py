@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ SENTENCE = (
     "ETH at $2,150.40 is 13.4% from $1,781.09-$1,862.02: if it falls there,"
     " $1,195.6M of 8 accounts can be liquidated.\n"
 )
+
+
+OLD = ("--stale", "1e9")  # the sample's block is of February 2026
 
 
 def run(*words: str, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -54,11 +58,11 @@ def test_a_band_within_reach_is_told(store, bot):
     """From a store and from a server; a smaller reach or a larger amount says nothing."""
     with serving(store) as server:
         for place in (["--store", str(store)], ["--api", f"http://127.0.0.1:{server.port}"]):
-            near = [*place, "--within", "15", "--dry-run"]
+            near = [*place, "--within", "15", "--dry-run", *OLD]
             assert bot(*near, "--over", "1e9") == (0, SENTENCE)
             assert bot(*near, "--over", "1.2e9") == (0, "")
             assert bot(*near, "--driver", "btc") == (0, "")
-            assert bot(*place, "--within", "13", "--dry-run") == (0, "")
+            assert bot(*place, "--within", "13", "--dry-run", *OLD) == (0, "")
 
 
 def test_a_published_site_will_do(store, tmp_path, bot):
@@ -67,12 +71,13 @@ def test_a_published_site_will_do(store, tmp_path, bot):
 
     build(Asked(store=store, chain=None, out=tmp_path / "site"))
 
-    assert bot("--site", str(tmp_path / "site"), "--within", "15", "--dry-run") == (0, SENTENCE)
+    words = ("--site", str(tmp_path / "site"), "--within", "15", "--dry-run", *OLD)
+    assert bot(*words) == (0, SENTENCE)
 
 
 def test_what_was_told_is_not_told_again(store, tmp_path):
     """Not even after a restart."""
-    words = ("--store", str(store), "--within", "15", "--memory", str(tmp_path / "memory"))
+    words = ("--store", str(store), "--within", "15", "--memory", str(tmp_path / "memory"), *OLD)
 
     assert run(*words, "--dry-run").stdout == SENTENCE
     assert run(*words, "--dry-run").stdout == ""
@@ -83,6 +88,7 @@ class Fake:
 
     def __init__(self) -> None:
         self.bands_near: list[dict[str, Any]] = []
+        self.hours = 1.0
 
     def at(self, *rows: tuple[float, int]) -> "Fake":
         band = stores._made(True)["document"]["bands"][0]
@@ -94,10 +100,11 @@ class Fake:
 
     def drivers(self) -> dict[str, Any]:
         return {
+            "block": {"timestamp": time.time() - self.hours * 3600},
             "drivers": [
                 {"driver": "ETH", "spot_usd": 2000.0},
                 {"driver": "market", "spot_usd": None},
-            ]
+            ],
         }
 
     def bands(self, driver: str) -> dict[str, Any]:
@@ -109,7 +116,7 @@ def test_a_band_is_told_again_only_after_spot_has_been_away():
     """Half as far again as the reach; on the edge nobody is told twice."""
     fake, memory, sent = Fake(), alert.Memory(None), []
     for distance, expected in ((0.2, 0), (0.09, 1), (0.11, 1), (0.09, 1), (0.16, 1), (0.09, 2)):
-        alert.look(fake.at((distance, 100)), memory, sent.append, [], 0.1, 1e6)
+        alert.look(fake.at((distance, 100)), memory, sent.append, [], 0.1, 1e6, 24)
         assert len(sent) == expected
 
 
@@ -117,8 +124,27 @@ def test_a_band_that_grows_or_shifts_a_little_is_the_same():
     """One that lies somewhere else is another."""
     fake, memory, sent = Fake(), alert.Memory(None), []
     for tick, expected in ((100, 1), (103, 1), (107, 1), (300, 2)):
-        alert.look(fake.at((0.05, tick)), memory, sent.append, [], 0.1, 1e6)
+        alert.look(fake.at((0.05, tick)), memory, sent.append, [], 0.1, 1e6, 24)
         assert len(sent) == expected
+
+
+def test_an_old_scan_is_told_once():
+    """Silence must not look like safety; told again when the scan has been fresh in between."""
+    fake, memory, sent = Fake(), alert.Memory(None), []
+    for hours, expected in ((1, 0), (25, 1), (26, 1), (1, 1), (30, 2)):
+        fake.hours = hours
+        alert.look(fake, memory, sent.append, [], 0.1, 1e6, 24)
+        assert len(sent) == expected
+    assert sent[0] == "The newest scan is 25 hours old: silence does not mean safety."
+
+
+def test_an_old_scan_is_told_of_the_sample(store, tmp_path):
+    """By the script as it is, and not again after a restart."""
+    words = ("--store", str(store), "--within", "15", "--memory", str(tmp_path / "memory"))
+    first, second = (run(*words, "--dry-run") for _ in range(2))
+
+    assert first.stdout.startswith(SENTENCE + "The newest scan is ")
+    assert second.stdout == ""
 
 
 def test_what_could_not_be_sent_is_tried_again():
@@ -131,8 +157,8 @@ def test_what_could_not_be_sent_is_tried_again():
         sent.append(text)
 
     with pytest.raises(alert.BandscanError):
-        alert.look(fake, memory, send, [], 0.1, 1e6)
-    alert.look(fake, memory, sent.append, [], 0.1, 1e6)
+        alert.look(fake, memory, send, [], 0.1, 1e6, 24)
+    alert.look(fake, memory, sent.append, [], 0.1, 1e6, 24)
 
     assert len(sent) == 2
 
@@ -146,7 +172,7 @@ def test_messages_go_out_through_apprise(store, tmp_path):
         f"def note(body, title, *_, **__): open({sent!r}, 'a').write(f'{{title}}: {{body}}')\n"
     )
     path = f"{tmp_path}:{environment()['PYTHONPATH']}"
-    words = ("--store", str(store), "--within", "15")
+    words = ("--store", str(store), "--within", "15", *OLD)
     done = run(*words, BANDSCAN_ALERT="note://here", PYTHONPATH=path)
 
     assert done.returncode == 0, done.stderr
@@ -203,8 +229,10 @@ def test_a_damaged_memory_is_told(store, tmp_path):
 def test_the_memory_is_plain(store, tmp_path: Path):
     """Somebody may want to look."""
     memory = alert.Memory(tmp_path / "memory")
-    alert.look(open_store(store), memory, lambda text: None, ["ETH"], 0.15, 1e6)
+    alert.look(open_store(store), memory, lambda text: None, ["ETH"], 0.15, 1e6, 1e9)
 
-    [row] = json.loads((tmp_path / "memory").read_text())
+    kept = json.loads((tmp_path / "memory").read_text())
+    [row] = kept["told"]
+    assert kept["stale"] is False
     assert (row["driver"], row["side"]) == ("ETH", "long")
     assert row["tick_low"] <= whales_sample._tick(1800) <= row["tick_high"]
