@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from localchain import LocalChain, demo
@@ -61,6 +62,21 @@ def test_every_command_prints_what_the_page_shows(place: tuple[Path, str]):
 
     assert len(commands) >= 3
     assert text == fresh
+
+
+def test_the_python_on_the_page_works(place: tuple[Path, str], monkeypatch: pytest.MonkeyPatch):
+    """The client reads the demo's store as the page says; the server's line is docs/api.md's."""
+    folder, url = place
+    shown(" ".join(["bandscan", *demo.SCAN]), folder, url)
+    monkeypatch.chdir(folder)
+    [code] = re.findall(r"```python\n(from scanner .*?)```", README.read_text(), re.DOTALL)
+    lines = [line for line in code.splitlines() if "connect(" not in line]
+    made: dict[str, Any] = {}
+
+    exec("\n".join(lines), made)
+
+    assert len(lines) == len(code.splitlines()) - 1
+    assert (made["bands"][0]["low_usd"], made["bands"][0]["high_usd"]) == (1781.09, 1862.02)
 
 
 def test_the_page_shows_the_band_of_february():
