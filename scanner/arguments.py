@@ -147,6 +147,17 @@ class Target(ParamType):
         return path
 
 
+def shocks(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Each shock once. Two of one name would be one driver in the result, its positions twice."""
+    named: dict[str, str] = {}
+    for shock in value:
+        name = shock.partition(":")[2] or shock
+        if named.setdefault(name, shock) != shock:
+            text = f"{named[name]} and {shock} have one name: scan them one after the other"
+            raise click.BadParameter(text, ctx, param)
+    return tuple(named.values())
+
+
 def chain(ctx: click.Context, param: click.Parameter, value: str | None) -> str | int | None:
     """A chain's name, or its id as a number."""
     if value is None:

@@ -120,6 +120,7 @@ scanning = _all(
         type=arguments.Shock(),
         metavar=arguments.Shock.name,
         multiple=True,
+        callback=arguments.shocks,
         help="Which prices move together; may be repeated. Every driver found where none is given.",
     ),
     click.option(

@@ -1,6 +1,6 @@
 """What the reading commands read: the newest stored scan, one driver of it, some of its rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -119,17 +119,19 @@ def by_id(store: Path, chain: str | int | None, name: str) -> Stored:
     StoreError
         It is damaged or was written by a newer version.
     """
+    from scanner.outputs.words import one_line
     from scanner.store import snapshots
 
     listed = snapshots.listed(store, chain_id(store, chain), damaged=[])
-    block = int(name) if name.isascii() and name.isdecimal() else None
+    # no block has more digits, and Python reads no number of thousands of them
+    block = int(name) if name.isascii() and name.isdecimal() and len(name) <= 20 else None
     found = [scan for scan in listed if scan.block == block][-1:]
     found = found or [scan for scan in listed if scan.scan_id.startswith(name)]
     if len(found) != 1:
         many = "Several stored scans are" if found else "No stored scan is"
         shown = found[-3:] or listed[-3:]
         raise UsageError(
-            f'{many} called "{name}".',
+            f'{many} called "{one_line(name)[:80]}".',
             stored=", ".join(scan.scan_id for scan in shown),
             fix="`bandscan scans` lists them; a block number or the start of a scan id will do",
         )
@@ -144,16 +146,22 @@ def opened(snapshot: "Snapshot") -> Stored:
 def driver(document: Mapping[str, Any], name: str) -> str:
     """The scan's spelling of a driver; raises UsageError with all it has for any other."""
     from scanner.outputs.phrases import drivers
+
+    return spelled(drivers(document), name, "The scan has no driver")
+
+
+def spelled(known: Sequence[str], name: str, none: str) -> str:
+    """The one of the `known` drivers that is called so; raises UsageError, which begins with
+    `none`, for any other."""
     from scanner.outputs.words import symbol
 
-    known = drivers(document)
     if name in known:
         return name
     alike = [each for each in known if each.casefold() == name.casefold()]
     if len(alike) == 1:
         return alike[0]
     raise UsageError(
-        f'The scan has no driver called "{symbol(name)}".',
+        f'{none} called "{symbol(name)}".',
         drivers=", ".join(map(symbol, known)) or "none",
         fix=f"a single token is scanned by `bandscan scan --shock token:{symbol(name)}`",
     )

@@ -11,7 +11,7 @@ from scanner.answers.holders import SIDES, members, priced_rows
 from scanner.answers.lists import at_risk_total
 from scanner.core.changes import changes, closeness
 from scanner.core.rounding import summed
-from scanner.errors import StoreError
+from scanner.errors import ScanGone, StoreError
 from scanner.past import Past, Record
 from scanner.reading import SCHEMA, Stored
 
@@ -32,16 +32,22 @@ def scans(store: Path, chain: str | int | None) -> Answer:
 
     number = reading.chain_id(store, chain)
     damaged: list[StoreError] = []
-    rows = [
-        {
-            "scan_id": scan.scan_id,
-            "block_number": scan.block,
-            "timestamp": scan.timestamp,
-            "complete": scan.complete,
-            "tables": scan.has_tables,
-        }
-        for scan in snapshots.listed(store, number, damaged)
-    ]
+    rows = []
+    for scan in snapshots.listed(store, number, damaged):
+        try:
+            rows.append(
+                {
+                    "scan_id": scan.scan_id,
+                    "block_number": scan.block,
+                    "timestamp": scan.timestamp,
+                    "complete": scan.complete,
+                    "tables": scan.has_tables,
+                }
+            )
+        except ScanGone:
+            continue
+        except StoreError as error:
+            damaged.append(error)
     return {
         "schema": SCHEMA,
         "chain_id": number,
@@ -62,7 +68,9 @@ def history(
     """
     number = reading.chain_id(store, chain)
     records, problems = past.records(store, number, days=days)
-    return told(number, records, driver, [problem.message for problem in problems])
+    known = dict.fromkeys(name for record in reversed(records) for name in record.drivers)
+    name = reading.spelled(list(known), driver, "No stored scan has a driver")
+    return told(number, records, name, [problem.message for problem in problems])
 
 
 def told(chain_id: int, records: Sequence[Record], driver: str, problems: Sequence[str]) -> Answer:
@@ -73,24 +81,26 @@ def told(chain_id: int, records: Sequence[Record], driver: str, problems: Sequen
     """
     rows: list[Answer] = []
     known: list[tuple[Row, str]] = []  # the ranges of the last complete scan, with their tracks
+    named: set[str] = set()  # all tracks of complete scans
     first = True
     for record in records:
         one = record.drivers.get(driver)
         if one is None:
             continue
         found: list[Answer] = []
-        tracks = [_track(record, band) for band in one.bands]
+        taken = named if record.complete else set(named)
+        carried = {id(band): name for band, name in known if record.complete}
+        ours: dict[int, str] = {}
+        for step in changes([band for band, _ in known if record.complete], one.bands):
+            before, after = step["before"], step["after"]
+            track = carried.get(id(before))
+            if after is not None:
+                ours[id(after)] = track = track or _track(record, after, taken)
+            if record.complete and step["change"] != "same" and not first:
+                found.append({**step, "track": track, "before": _short(before),
+                              "after": _short(after)})  # fmt: skip
+        tracks = [ours[id(band)] for band in one.bands]
         if record.complete:
-            steps = changes([band for band, _ in known], one.bands)
-            for step in steps:
-                before, after = step["before"], step["after"]
-                track = next((name for band, name in known if band is before), None)
-                if after is not None:
-                    place = next(k for k, band in enumerate(one.bands) if band is after)
-                    tracks[place] = track = track or tracks[place]
-                if step["change"] != "same" and not first:
-                    found.append({**step, "track": track, "before": _short(before),
-                                  "after": _short(after)})  # fmt: skip
             known, first = list(zip(one.bands, tracks, strict=True)), False
         rows.append(
             {
@@ -119,10 +129,14 @@ def diff(before: Stored, after: Stored, driver: str) -> Answer:
 
     Where both scans still have their positions, ranges that share a quarter of the smaller one's
     dollars in the same accounts are one range, wherever it lies; otherwise ticks decide. `accounts`
-    is null where positions are no longer kept.
+    is null where positions are no longer kept. Of a driver that one of the scans does not have
+    nothing is concluded: there are no changes, and that side's totals are null.
     """
     pair = (before, after)
+    totals = [_totals_of(one, driver) for one in pair]
     ranges = [reading.rows_of(one.document, "bands", driver) for one in pair]
+    if any(one["debt_usd"] is None for one in totals):
+        ranges = [[], []]
     held: dict[int, pd.Series[float]] = {}
     if all(one.snapshot.has_tables for one in pair):
         held = {id(b): _members(s, b) for s, rows in zip(pair, ranges, strict=True) for b in rows}
@@ -130,7 +144,7 @@ def diff(before: Stored, after: Stored, driver: str) -> Answer:
         {**step, "accounts": _accounts(pair, driver, step, held) if held else None}
         for step in changes(ranges[0], ranges[1], partial(_close, held) if held else closeness)
     ]
-    sides = [{**head(one), **_totals_of(one, driver)} for one in pair]
+    sides = [{**head(one), **total} for one, total in zip(pair, totals, strict=True)]
     return {
         "schema": SCHEMA,
         "chain_id": after.document["chain_id"],
@@ -141,9 +155,14 @@ def diff(before: Stored, after: Stored, driver: str) -> Answer:
     }
 
 
-def _track(record: Record, band: Row) -> str:
-    """A range's name, from where and when it was first seen."""
-    return f"{band['side']}-{band['tick_low']}-{record.block['number']}"
+def _track(record: Record, band: Row, taken: set[str]) -> str:
+    """A new range's name, from where and when it was first seen; it joins those `taken`."""
+    name = base = f"{band['side']}-{band['tick_low']}-{record.block['number']}"
+    number = 2
+    while name in taken:  # two walls in one tick
+        name, number = f"{base}-{number}", number + 1
+    taken.add(name)
+    return name
 
 
 def _short(band: Row | None) -> Answer | None:
@@ -165,7 +184,7 @@ def _totals_of(stored: Stored, driver: str) -> Answer:
     keys = ("spot_usd", "borrowers", "collateral_usd", "debt_usd")
     return {
         **{key: row[key] if row else None for key in keys},
-        "at_risk": {side: at_risk_total(stored, driver, side) for side in SIDES},
+        "at_risk": {side: at_risk_total(stored, driver, side) if row else None for side in SIDES},
     }
 
 
@@ -229,12 +248,5 @@ def _lookup(stored: Stored, driver: str, side: str) -> dict[tuple[str, str, str]
     """Price and dollars of each position of a driver and side."""
     frame = priced_rows(stored, driver, side)
     keys = zip(*(frame[name].tolist() for name in _KEY), strict=True)
-    values = zip(
-        frame["liquidation_price_usd"].tolist(),
-        frame["collateral_at_risk_usd"].tolist(),
-        strict=True,
-    )
-    return {
-        key: {"liquidation_price_usd": price, "collateral_at_risk_usd": usd}
-        for key, (price, usd) in zip(keys, values, strict=True)
-    }
+    names = ["liquidation_price_usd", "liquidation_ratio", "collateral_at_risk_usd"]
+    return dict(zip(keys, reading.records(frame[names]), strict=True))

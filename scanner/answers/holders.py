@@ -46,9 +46,11 @@ def members(stored: Stored, band: Row) -> "pd.DataFrame":
     tick = tick_of(_prices(frame))
     inside = (tick >= band["tick_low"]) & (tick <= band["tick_high"])
     inside &= (frame["collateral_at_risk_usd"] > 0).to_numpy()
-    if band["kind"] == "wall" and band.get("owner"):
-        inside &= (frame["owner"] == band["owner"]).to_numpy()
     found: pd.DataFrame = frame[inside]
+    if band["kind"] == "wall" and len(found):
+        # Scans of the first release do not say whose wall it is: nobody there has more.
+        owner = band.get("owner") or found.groupby("owner")["collateral_at_risk_usd"].sum().idxmax()
+        found = found[found["owner"] == owner]
     return found
 
 

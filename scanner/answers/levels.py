@@ -57,7 +57,7 @@ def _level_rows(
 ) -> list[Answer]:
     columns = (
         table.tick.tolist(),
-        rounded(table.level, 6),
+        table.level.tolist(),  # as it is: asked for, it gives the same sums
         *(rounded(usd, 2) for usd in (table.reached.at_risk, table.reached.debt)),
         rounded(table.reached.seizable, 2),
         table.reached.positions.tolist(),

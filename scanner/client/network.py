@@ -9,6 +9,7 @@ import http.client
 import io
 import json
 import threading
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +23,7 @@ from scanner.errors import UsageError
 PAGE = 1_000  # positions in one request
 _LARGEST = 512 * 2**20  # bytes of one answer
 _KEPT = 64  # answers that can be asked for by their ETag
+_BROKEN = (OSError, http.client.HTTPException, UnicodeError)  # the last: a host that is no name
 _WORDS = {"low": "from", "high": "to", "least": "min_usd"}
 
 
@@ -93,13 +95,13 @@ class Http:
         fresh = self._connection is None
         try:
             return self._exchange(target, headers)
-        except (OSError, http.client.HTTPException) as error:
+        except _BROKEN as error:
             self._close()
             if fresh or isinstance(error, TimeoutError):
                 raise _unreachable(self._host, error) from error
         try:
             return self._exchange(target, headers)
-        except (OSError, http.client.HTTPException) as error:
+        except _BROKEN as error:
             self._close()
             raise _unreachable(self._host, error) from error
 
@@ -113,8 +115,11 @@ class Http:
         response = self._connection.getresponse()
         body = response.read(_LARGEST + 1)
         if response.headers.get("Content-Encoding") == "gzip" and body:
-            with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
-                body = packed.read(_LARGEST + 1)
+            try:
+                with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
+                    body = packed.read(_LARGEST + 1)
+            except (EOFError, OSError, zlib.error) as error:
+                raise ServiceError("What was sent is damaged.", fix="ask again") from error
         if len(body) > _LARGEST:
             self._close()
             raise ServiceError("The answer is larger than any that can be meant.")
@@ -171,7 +176,7 @@ def decoded(body: bytes) -> Answer:
     """JSON as an answer; raises ServiceError for anything else."""
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise ServiceError("What was sent is no answer of bandscan.", fix="check the address")
@@ -186,7 +191,7 @@ def _target(path: str, given: dict[str, Any]) -> str:
 def _refused(response: http.client.HTTPResponse, body: bytes) -> Refused:
     try:
         problem = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         problem = None
     if not isinstance(problem, dict):
         problem = {"detail": f"it answered with {response.status} and without a reason."}

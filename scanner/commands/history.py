@@ -25,8 +25,7 @@ def history(driver: str, days: float | None, wide: bool, **given: Any) -> int:
     from scanner import answers
 
     stored = newest(given)
-    name = reading.driver(stored.document, driver)
-    answer = answers.history(given["store"], stored.snapshot.chain_id, name, days=days)
+    answer = answers.history(given["store"], stored.snapshot.chain_id, driver, days=days)
 
     def show(screen: "Screen") -> None:
         from scanner.outputs.chronicle import show_history
@@ -51,11 +50,9 @@ def diff(before: str, after: str, driver: str | None, wide: bool, **given: Any) 
     from scanner.outputs.phrases import drivers
 
     pair = [reading.by_id(given["store"], given["chain"], name) for name in (before, after)]
+    names = list(dict.fromkeys([*drivers(pair[1].document), *drivers(pair[0].document)]))
     if driver is not None:
-        names = [reading.driver(pair[1].document, driver)]
-    else:
-        names = drivers(pair[1].document)
-        names += [name for name in drivers(pair[0].document) if name not in names]
+        names = [reading.spelled(names, driver, "Neither scan has a driver")]
     found = [answers.diff(pair[0], pair[1], name) for name in names]
 
     def show(screen: "Screen") -> None:

@@ -10,6 +10,7 @@ from scanner.commands import COMPLETE, INCOMPLETE
 from scanner.errors import UsageError
 from scanner.outputs.streams import complain
 
+_ODD = frozenset(' "<>\\^`{|}')  # no address has them as they are
 EXAMPLES = """\b
 Examples:
   bandscan report --out site
@@ -26,9 +27,11 @@ def _site_url(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     try:
         parts = urlsplit(value)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+        odd = "@" in parts.netloc or _ODD & set(value) or not value.isprintable()
+        usable = usable and not (odd or parts.query or parts.fragment)
     except ValueError:
         usable = False
-    if not usable or parts.username or parts.query or parts.fragment or not value.isprintable():
+    if not usable:
         raise click.BadParameter(
             "give the site's http:// or https:// address, without user, ? and #", ctx, param
         )

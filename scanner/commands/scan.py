@@ -43,9 +43,7 @@ def scan(
     from scanner.outputs.progress import Bars
     from scanner.scan import Request, run
 
-    request = Request(
-        protocols=tuple(dict.fromkeys(protocol)), shocks=tuple(dict.fromkeys(shock)), **rest
-    )
+    request = Request(protocols=tuple(dict.fromkeys(protocol)), shocks=shock, **rest)
     with Bars(quiet=quiet, redact=redactor(request.rpc)) as watch:
         finished = run(request, watch)
     return _deliver(finished, json_to, positions_to, stats_to, quiet)

@@ -142,7 +142,6 @@ def serve(
             "`bandscan serve` needs FastAPI and uvicorn, which are not installed.",
             fix='pip install "bandscan[api]"',
         ) from None
-    hidden = redactor([*scanning["rpc"], *([token] if token else [])])
     settings = server.Settings(
         store=store,
         address=address,
@@ -152,10 +151,24 @@ def serve(
         origins=("*",) if public else cors,
         stale=stale,
         scans=scans,
-        hide=lambda text: hidden(text).replace(str(store), "the store"),
+        hide=_hider(store, [*scanning["rpc"], *([token] if token else [])]),
     )
     server.serve(settings, lambda line: complain(line, ""))
     return COMPLETE
+
+
+def _hider(store: Path, secrets: Sequence[str]) -> Callable[[str], str]:
+    """Takes URLs, `secrets` and the place of the store out of a text."""
+    hidden = redactor(secrets)
+    places = {str(store.absolute()), str(store.resolve()), *([str(store)] * (len(store.parts) > 1))}
+
+    def hide(text: str) -> str:
+        text = hidden(text)
+        for place in sorted(places - {"/"}, key=len, reverse=True):
+            text = text.replace(place, "the store")
+        return text
+
+    return hide
 
 
 def _said(ctx: click.Context, name: str) -> bool:

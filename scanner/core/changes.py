@@ -1,9 +1,10 @@
 """How the ranges of one driver changed from one scan to a later one.
 
-Two ranges of one side are the same if they lie on one another, if one account is the wall in both,
-or, where nothing lies nearer, if less than 2 % of price is between them. Each range is matched
-once, the closest pairs first. A pair whose middle is more than 1 % of price away has moved;
-otherwise it grew from 1.25 times its collateral up, and shrank from 0.8 times down.
+Two ranges of one side are the same if they lie on one another, if one account is the wall in both
+(of two walls whose accounts are known nothing else counts), or, where nothing lies nearer, if less
+than 2 % of price is between them. Each range is matched once, the closest pairs first. A pair whose
+middle is more than 1 % of price away has moved; otherwise it grew from 1.25 times its collateral
+up, and shrank from 0.8 times down.
 """
 
 import math
@@ -21,8 +22,9 @@ _NEAR = 8  # ticks of 0.25 %: as far apart as two ranges may be and still count 
 def closeness(before: Band, after: Band) -> float:
     """Between 0 (not the same range) and 2; see the module's rule."""
     if before["kind"] == after["kind"] == "wall":
-        same = before["owner"] is not None and before["owner"] == after["owner"]
-        return 2.0 if same else 0.0
+        owners = [row.get("owner") for row in (before, after)]
+        if None not in owners:  # scans of the first release do not name them
+            return 2.0 if owners[0] == owners[1] else 0.0
     low = max(int(before["tick_low"]), int(after["tick_low"]))
     high = min(int(before["tick_high"]), int(after["tick_high"]))
     shared = high - low + 1

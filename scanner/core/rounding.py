@@ -90,12 +90,14 @@ def rounded(values: F64, digits: int) -> list[float]:
 
 
 def shown(price: float) -> float:
-    """A price rounded for show: cents from a dollar up, six significant digits below.
+    """A price rounded for show: to cents, or to six digits where those are finer.
 
-    >>> shown(1781.0899999), shown(0.000123456789)
-    (1781.09, 0.000123457)
+    A tick is a quarter of a percent: at $1.26 a cent would be three of them.
+
+    >>> shown(1781.0899999), shown(68_123.456), shown(1.2649811), shown(0.000123456789)
+    (1781.09, 68123.46, 1.26498, 0.000123457)
     """
-    return round(price, 2) if price >= 1.0 else digits(price)
+    return round(price, 2) if price >= 1000.0 else digits(price)
 
 
 def decimal(raw: int, unit: int) -> str:

@@ -93,8 +93,9 @@ def tick_rows(
     """The document's rows of one side's occupied ticks; `by_protocol` has one entry for each."""
     columns = (
         table.tick.tolist(),
-        rounded(table.low, 6),
-        rounded(table.high, 6),
+        # Edges as they are: rounded, a price could fall out of its own tick.
+        table.low.tolist(),
+        table.high.tolist(),
         rounded(table.collateral_at_risk, 2),
         rounded(table.debt, 2),
         table.positions.tolist(),

@@ -29,10 +29,10 @@ def show_scans(screen: Screen, answer: Mapping[str, Any], *, wide: bool) -> None
         screen,
         [
             Column("scan", [row["scan_id"] for row in rows], right=False),
-            Column("block", [f"{row['block_number']:,}" for row in rows]),
-            Column("time", [words.utc(row["timestamp"]) for row in rows], right=False),
+            Column("block", [f"{row['block_number']:,}" for row in rows], rank=3),
+            Column("time", [words.utc(row["timestamp"]) for row in rows], right=False, rank=1),
             Column("complete", [_yes(row["complete"]) for row in rows], right=False),
-            Column("positions kept", [_yes(row["tables"]) for row in rows], right=False, rank=1),
+            Column("positions kept", [_yes(row["tables"]) for row in rows], right=False, rank=2),
         ],
         wide=wide,
     )
@@ -50,16 +50,17 @@ def show_history(screen: Screen, answer: Mapping[str, Any], *, wide: bool) -> No
         screen,
         [
             Column("time", [words.utc(row["block"]["timestamp"]) for row in rows], right=False),
-            Column("block", [f"{row['block']['number']:,}" for row in rows], rank=6),
-            Column("spot", [words.price(row["spot_usd"]) for row in rows]),
-            Column("bands", [str(_bands(row)) for row in rows], rank=5),
-            Column("largest", [_largest(row) for row in rows], rank=1),
+            Column("block", [f"{row['block']['number']:,}" for row in rows], rank=8),
+            Column("spot", [words.price(row["spot_usd"]) for row in rows], rank=1),
+            Column("bands", [str(_bands(row)) for row in rows], rank=7),
+            Column("largest", [_largest(row) for row in rows], rank=3),
             Column("if it falls", [_at_risk(row, "long") for row in rows]),
-            Column("if it rises", [_at_risk(row, "short") for row in rows], rank=2),
-            Column("debt", [_more(row) + words.usd(row["debt_usd"]) for row in rows]),
+            Column("if it rises", [_at_risk(row, "short") for row in rows], rank=4),
+            Column("debt", [_more(row) + words.usd(row["debt_usd"]) for row in rows],
+                   rank=2),
             Column("collateral", [_more(row) + words.usd(row["collateral_usd"]) for row in rows],
-                   rank=4),
-            Column("borrowers", [f"{_more(row)}{row['borrowers']:,}" for row in rows], rank=3),
+                   rank=6),
+            Column("borrowers", [f"{_more(row)}{row['borrowers']:,}" for row in rows], rank=5),
         ],
         wide=wide,
     )  # fmt: skip
@@ -78,6 +79,9 @@ def show_history(screen: Screen, answer: Mapping[str, Any], *, wide: bool) -> No
 
 def show_diff(screen: Screen, answers: Sequence[Mapping[str, Any]], *, wide: bool) -> None:
     """Driver by driver what became of each range, and the accounts that made it so."""
+    if not answers:
+        screen.print("No driver moves any position in either scan.")
+        return
     one, other = answers[0]["from"], answers[0]["to"]
     for label, scan in (("from", one), ("to", other)):
         worth = "complete" if scan["complete"] else "INCOMPLETE: every amount is a lower bound"
@@ -89,9 +93,7 @@ def show_diff(screen: Screen, answers: Sequence[Mapping[str, Any]], *, wide: boo
         screen.print()
         screen.print(_totals(answer))
         if not changed:
-            screen.print(
-                "  no band or wall changed" if answer["changes"] else "  no band in either"
-            )
+            screen.print("  " + _unchanged(answer))
         for step in changed:
             screen.print(Text.assemble("  ", sentence(words.symbol(answer["driver"]), step)))
             for row in (step["accounts"] or [])[
@@ -123,6 +125,13 @@ def sentence(name: str, step: Row) -> Text:
     return Text.assemble((f"{name} {where}", "bold"), f" {step['side']} {kind} {verb}{how}")
 
 
+def _unchanged(answer: Mapping[str, Any]) -> str:
+    """Why there is no change to tell; not the same where one of the scans has no such driver."""
+    if None in (answer["from"]["debt_usd"], answer["to"]["debt_usd"]):
+        return "only one of the scans has it: its bands cannot be compared"
+    return "no band or wall changed" if answer["changes"] else "no band in either"
+
+
 def _totals(answer: Mapping[str, Any]) -> Text:
     one, other = answer["from"], answer["to"]
     text = Text(words.symbol(answer["driver"]), "bold")
@@ -140,8 +149,7 @@ def _totals(answer: Mapping[str, Any]) -> Text:
 def _account(row: Row, *, wide: bool) -> str:
     name = words.one_line(row["account"]) if wide else words.short_hex(row["account"])
     prices = [
-        "none" if side is None else words.price(side["liquidation_price_usd"])
-        for side in (row["before"], row["after"])
+        "none" if side is None else phrases.level(side) for side in (row["before"], row["after"])
     ]
     moved = prices[1] if prices[0] == prices[1] else f"{prices[0]} → {prices[1]}"
     return f"{name}  {words.change(row['change_usd'])}  price {moved}"

@@ -20,9 +20,7 @@ def show_points(screen: Screen, document: Document, answer: Mapping[str, Any]) -
         screen.print(_sentence(document, name, point))
     if len(answer["at"]) == 1 and (mirror := answer["at"][0]["opposite"]):
         screen.print(_sentence(document, name, mirror, "as far on the other side, "))
-    balance = answer["balance"]
-    long, short = balance["long_usd"], balance["short_usd"]
-    screen.print(Text(f"longs to shorts: {words.odds(long, short)}", "bold"))
+    screen.print(Text(f"longs to shorts: {_balance(document, answer)}", "bold"))
 
 
 def show_moves(
@@ -40,15 +38,15 @@ def show_moves(
     show_table(
         screen,
         [
-            Column("move", moves, rank=1),
-            Column("if it falls below", [Text(_level(row), "bold") for row in falls]),
+            Column("move", moves),
+            Column("falls below", [Text(_level(row), "bold") for row in falls]),
             Column("longs", _dollars(document, falls, "collateral_at_risk_usd")),
             Column("their debt", _dollars(document, falls, "debt_usd"), rank=4),
-            Column("positions", [f"{row['positions']:,}" for row in falls], rank=3),
-            Column("if it rises above", [Text(_level(row), "bold") for row in rises]),
+            Column("positions", _positions(document, falls), rank=3),
+            Column("rises above", [Text(_level(row), "bold") for row in rises], rank=1),
             Column("shorts", _dollars(document, rises, "collateral_at_risk_usd")),
             Column("their debt", _dollars(document, rises, "debt_usd"), rank=4),
-            Column("positions", [f"{row['positions']:,}" for row in rises], rank=3),
+            Column("positions", _positions(document, rises), rank=3),
             Column("longs : shorts", odds, rank=2),
         ],
         wide=wide,
@@ -75,7 +73,7 @@ def show_levels(
             Column("added up", [phrases.more(document) + text for text in total]),
             Column("debt", _dollars(document, rows, "debt_usd"), rank=4),
             Column("seizable", _dollars(document, rows, "seizable_usd"), rank=5),
-            Column("positions", [f"{row['positions']:,}" for row in rows], rank=3),
+            Column("positions", _positions(document, rows), rank=3),
             Column("this tick", _dollars(document, rows, "tick_collateral_at_risk_usd"), rank=2),
         ],
         wide=wide,
@@ -94,7 +92,7 @@ def _title(screen: Screen, answer: Mapping[str, Any]) -> None:
 
 
 def _sentence(document: Document, name: str, point: Row, lead: str = "") -> Text:
-    side = point["side"]
+    side, more = point["side"], phrases.more(document)
     amounts = [
         phrases.at_least(document, point[key])
         for key in ("collateral_at_risk_usd", "debt_usd", "seizable_usd")
@@ -104,16 +102,43 @@ def _sentence(document: Document, name: str, point: Row, lead: str = "") -> Text
         (_level(point), "bold"),
         f" ({words.percent(point['distance'])}): ",
         (f"{amounts[0]} of {side}s", "bold"),
-        f" in {words.count(point['positions'], 'position')}"
-        f" of {words.count(point['accounts'], 'account')},"
+        f" in {more}{words.count(point['positions'], 'position')}"
+        f" of {more}{words.count(point['accounts'], 'account')},"
         f" {amounts[1]} debt; first calls may take {amounts[2]}",
     )
 
 
+def _balance(document: Document, answer: Mapping[str, Any]) -> str:
+    """How longs and shorts compare, and between which prices where no line above says it."""
+    balance, points = answer["balance"], answer["at"]
+    ends = {side: balance.get(f"{side}_level_usd") for side in _BEYOND}
+    ratios = {side: balance.get(f"{side}_level_ratio") for side in _BEYOND}
+    if any(ends[side] is None and ratios[side] is None for side in _BEYOND):
+        return "no price is as far below spot"
+    text = words.odds(balance["long_usd"], balance["short_usd"])
+    if not balance["long_usd"] or not balance["short_usd"]:
+        text += phrases.so_far(document)
+    if len(points) == 1 or len({point["side"] for point in points}) == 2:
+        return text
+    return (
+        text
+        + ", "
+        + " to ".join(
+            f"{_BEYOND[side]} {_price(ends[side], ratios[side])}" for side in ("long", "short")
+        )
+    )
+
+
 def _level(row: Row) -> str:
-    if row["level_usd"] is None:
-        return words.ratio_range(row["level_ratio"], row["level_ratio"])
-    return words.price(row["level_usd"])
+    return _price(row["level_usd"], row.get("level_ratio"))
+
+
+def _price(usd: float | None, ratio: float | None) -> str:
+    return words.ratio_range(ratio, ratio) if usd is None else words.price(usd)
+
+
+def _positions(document: Document, rows: Sequence[Row]) -> list[str]:
+    return [f"{phrases.more(document)}{row['positions']:,}" for row in rows]
 
 
 def _dollars(document: Document, rows: Sequence[Row], key: str) -> list[str]:

@@ -34,7 +34,7 @@ def scan_before(stored: Stored, store: Path) -> Stored | None:
 
 def key(row: Row) -> Key:
     """What tells a driver's ranges of one scan apart."""
-    return (row["side"], row["kind"], row["low_usd"], row["high_usd"])
+    return (row["side"], row["kind"], row["low_usd"], row["high_usd"], row.get("owner"))
 
 
 def movers(before: Stored, after: Stored, driver: str) -> dict[Key, Movers]:

@@ -1,6 +1,7 @@
 """What the report shows of one driver: its answers, its largest accounts, and its past."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MEMBERS = 6  # accounts of a range that are named
 LARGE = 0.02  # of the window's collateral: a single account from here on is marked
 _COLUMNS = 150  # of the heat map, at most
-_SLOTS = (1, 2, 3, 4, 6, 8, 12, 24)  # hours of a column
+_SLOTS = (1, 2, 3, 4, 6, 8, 12)  # hours of a column; above them whole days
 _NEAR_DAY = 4 * 3600  # a scan counts as "24 hours ago" within so many seconds
 # Dollars of the heat map's unit where they are kept for good, by chain and driver: maps of two days
 # can be compared only if their colours mean the same. Elsewhere it follows from the history.
@@ -248,8 +249,9 @@ def _heat(stored: Stored, name: str, window: Window, records: Sequence[Record]) 
 def _slot(times: npt.NDArray[np.int64]) -> int:
     """Seconds of a column: about one scan each, and not too many columns."""
     usual = float(np.median(np.diff(times)))
-    least = max(usual * 0.9, float(times[-1] - times[0]) / (_COLUMNS - 1))
-    return next((hours for hours in _SLOTS if hours * 3600 >= least), 24) * 3600
+    least = max(min(usual * 0.9, DAY), float(times[-1] - times[0]) / (_COLUMNS - 1))
+    days = ceil(least / DAY)  # more than one where the history is very long
+    return next((hours * 3600 for hours in _SLOTS if hours * 3600 >= least), days * DAY)
 
 
 def _unit(stored: Stored, name: str, amounts: npt.NDArray[np.float64]) -> float:

@@ -153,5 +153,6 @@ def origin(text: str) -> str:
     """
     clean = text.lower().removesuffix("/")
     if not _ORIGIN.fullmatch(clean):
-        raise ValueError("give scheme and host of the page, as in https://example.org")
+        # no example: what looks like a URL is hidden in every error
+        raise ValueError("give the scheme and the host of the page, and no path")
     return clean

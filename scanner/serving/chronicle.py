@@ -17,6 +17,10 @@ from scanner.outputs.document import plain
 from scanner.past import DAY, Record
 from scanner.reading import SCHEMA
 from scanner.store import snapshots
+from scanner.store.snapshots import Snapshot
+
+# What a document or a meta.json that nobody of us wrote makes the code that reads it raise.
+ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class Chronicle:
@@ -62,6 +66,18 @@ class Chronicle:
             told.append(Event(record.scan_id, number, "band", driver, data))
         return told
 
+    def _whole(self, snapshot: Snapshot) -> Record:
+        """A scan that history can be told of, alone at least: one bad one must not end them all."""
+        try:
+            record = past.record(snapshot)
+            for driver in record.drivers:
+                answers.told(self._chain_id, [record], driver, ())
+            if record.timestamp < 0 or record.block["number"] != snapshot.block:
+                raise ValueError("not the block that the scan is named for")
+        except ODD as error:
+            raise StoreError("A stored scan is not what a scan writes.") from error
+        return record
+
     def _records(self, days: float | None) -> tuple[list[Record], list[str]]:
         """As `past.records`; what it says of damaged scans too."""
         damaged: list[StoreError] = []
@@ -71,7 +87,7 @@ class Chronicle:
             for snapshot in snapshots.listed(self._store, self._chain_id, damaged):
                 name = snapshot.scan_id
                 try:
-                    known[name] = self._read.get(name) or past.record(snapshot)
+                    known[name] = self._read.get(name) or self._whole(snapshot)
                 except ScanGone:
                     continue
                 except StoreError as error:

@@ -127,7 +127,7 @@ class _Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        await self._show(await asyncio.to_thread(self._store.load))
+        await self._load()
         self._say(f"serving on {self._url}")
         tasks = [asyncio.create_task(one) for one in self._work()]
         try:
@@ -155,13 +155,26 @@ class _Server:
         while True:
             await asyncio.sleep(POLL)
             try:
-                if await asyncio.to_thread(self._store.changed):
-                    await self._show(await asyncio.to_thread(self._store.load))
+                changed = await asyncio.to_thread(self._store.changed)
             except Exception as error:
-                self._defect(error)
-                await asyncio.to_thread(self._board.show, State(trouble=STRANGE))
-                self._store.forget()
-                await asyncio.sleep(PAUSE)
+                await self._lost(error)
+            else:
+                if changed:
+                    await self._load()
+
+    async def _load(self) -> None:
+        try:
+            await self._show(await asyncio.to_thread(self._store.load))
+        except Exception as error:
+            await self._lost(error)
+
+    async def _lost(self, error: Exception) -> None:
+        """The store is not to be understood: show that, and look again later."""
+        if self._board.now.state.trouble != STRANGE:  # told once, not every time
+            self._defect(error)
+        await asyncio.to_thread(self._board.show, State(trouble=STRANGE))
+        self._store.forget()
+        await asyncio.sleep(PAUSE)
 
     async def _show(self, state: State) -> None:
         before = self._board.now.state

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner import answers, reading
+from scanner.answers.holders import SIDES
 from scanner.deployments import chain_info
 from scanner.errors import ScanGone, StoreError
 from scanner.outputs.api.source import Chain, Log, Scan, State
@@ -24,7 +25,7 @@ from scanner.outputs.document import reasons
 from scanner.outputs.phrases import drivers
 from scanner.outputs.records import COLUMNS
 from scanner.reading import Stored
-from scanner.serving.chronicle import Chronicle
+from scanner.serving.chronicle import ODD, Chronicle
 from scanner.serving.telling import teller
 from scanner.store import snapshots
 
@@ -105,7 +106,7 @@ class Store:
                 return self._read(chain_id, name, look, before)
             except StoreError as error:
                 trouble = error.what
-            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            except ODD:
                 trouble = STRANGE
             again = _look(self._folder(chain_id))
             if again == look:
@@ -129,6 +130,7 @@ class Store:
             stored, scan = before.stored, before.chain.scan
         else:
             stored = reading.opened(picked)
+            _check_name(stored)
             _check_tables(stored)
             scan = _scan(stored, chronicle, self._directory)
         listed = frozenset(row[0] for row in look if snapshots.NAME.fullmatch(row[0]))
@@ -168,6 +170,16 @@ def _scan(stored: Stored, chronicle: Chronicle, directory: Path) -> Scan:
     )
 
 
+def _check_name(stored: Stored) -> None:
+    """A scan that was moved to another chain's folder, or renamed, must not pass for another."""
+    document, snapshot = stored.document, stored.snapshot
+    block = document["block"]
+    if (document["chain_id"], block["number"]) != (snapshot.chain_id, snapshot.block):
+        raise StoreError("A stored scan is not the one that it is named for.")
+    if not isinstance(block["timestamp"], int):
+        raise StoreError(STRANGE)
+
+
 def _check_tables(stored: Stored) -> None:
     """Read the tables here and now: one that is damaged must show before the scan does.
 
@@ -176,11 +188,20 @@ def _check_tables(stored: Stored) -> None:
     positions = stored.positions
     if not {*COLUMNS} <= {*positions} or "account" not in stored.legs:
         raise StoreError("The tables of a stored scan are not what a scan writes.")
-    counted = positions[~positions["already_liquidatable"]]
-    sums = counted.groupby(["driver", "side"])["collateral_at_risk_usd"].sum().to_dict()
-    for driver, side, usd in _figures(stored.document):
-        if not math.isclose(sums.get((driver, side), 0.0), usd, rel_tol=1e-6, abs_tol=1.0):
+    counted = positions[~positions["already_liquidatable"] & positions["side"].isin(SIDES)]
+    sums: dict[Any, float] = (
+        counted.groupby(["driver", "side"])["collateral_at_risk_usd"].sum().to_dict()
+    )
+    told: dict[Any, float] = {
+        (driver, side): usd for driver, side, usd in _figures(stored.document)
+    }
+    spots = {row["driver"]: row["spot_usd"] for row in stored.document["drivers"]}
+    for key in told.keys() | sums.keys():
+        same = math.isclose(sums.get(key, 0.0), told.get(key, 0.0), rel_tol=1e-6, abs_tol=1.0)
+        if not same or key[0] not in spots:
             raise StoreError("The tables of a stored scan do not agree with its document.")
+    if not all(spot is None or spot > 0 for spot in spots.values()):
+        raise StoreError(STRANGE)
 
 
 def _figures(document: Mapping[str, Any]) -> tuple[tuple[str, str, float], ...]:
@@ -201,9 +222,13 @@ def _look(folder: Path) -> Look:
 def _files(folder: Path) -> Look:
     """Name, time of the last change and identity of what a directory holds; () without it."""
     found = []
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
-            with suppress(FileNotFoundError):  # removed since it was listed
+            try:
                 stat = entry.stat()
-                found.append((entry.name, stat.st_mtime_ns, stat.st_ino))
+            except FileNotFoundError as error:
+                if entry.is_symlink():
+                    raise StoreError("A link in the store leads nowhere.") from error
+                continue  # removed since it was listed
+            found.append((entry.name, stat.st_mtime_ns, stat.st_ino))
     return tuple(sorted(found))

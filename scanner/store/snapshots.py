@@ -62,7 +62,10 @@ class Snapshot:
     def timestamp(self) -> int:
         """The block's time. [Unix seconds]"""
         known: int | None = _meta(self.path)["timestamp"]
-        return int(self.document()["block"]["timestamp"]) if known is None else known
+        try:
+            return int(self.document()["block"]["timestamp"]) if known is None else known
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(self.path / "scan.json") from error
 
     def document_bytes(self) -> bytes:
         """The document as it was written, checked against the digest in the directory's name."""
@@ -91,16 +94,17 @@ class Snapshot:
         return self._table("legs.parquet")
 
     def _table(self, name: str) -> "pd.DataFrame":
-        if not self.has_tables:
-            raise StoreError(
-                "The positions of this scan are no longer kept, only its bands and totals.",
-                scan=self.scan_id,
-                fix="ask about a newer scan (`bandscan scan --keep` says how long tables are kept)",
-            )
         try:
-            return tables.read(self.path / name)
+            if self.has_tables:
+                return tables.read(self.path / name)
         except tables.Unreadable as error:
-            raise _damaged(self.path / name) from error
+            if self.has_tables:  # else retention was faster
+                raise _damaged(self.path / name) from error
+        raise StoreError(
+            "The positions of this scan are no longer kept, only its bands and totals.",
+            scan=self.scan_id,
+            fix="ask about a newer scan (`bandscan scan --keep` says how long tables are kept)",
+        )
 
 
 def write(

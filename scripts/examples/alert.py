@@ -14,6 +14,7 @@ is old (--stale) is told too: silence must not look like safety.
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -24,6 +25,7 @@ from typing import Any
 
 from scanner.client import Reader, connect, open_site, open_store
 from scanner.errors import BandscanError
+from scanner.outputs.words import symbol
 
 AWAY = 1.5  # times --within: so far spot must go before the same range is told again
 
@@ -52,11 +54,19 @@ Found = list[tuple[Near, Mapping[str, Any], float]]  # range, its row, spot
 def nearby(reader: Reader, wanted: Sequence[str], within: float, over: float) -> Found:
     """The ranges of at least `over` dollars whose near edge is at most `within` of spot away.
 
-    `wanted`: drivers; all where it is empty. Drivers without a price in dollars are left out.
+    `wanted`: drivers; all where it is empty. Drivers without a price in dollars are left out; where
+    none is left, or one that is wanted is not there, silence would look like safety: an error.
     """
     found: Found = []
     names = {name.casefold() for name in wanted}
-    for row in reader.drivers()["drivers"]:
+    rows = reader.drivers()["drivers"]
+    there = [row["driver"] for row in rows if row["spot_usd"] is not None]
+    if not there or names - {name.casefold() for name in there}:
+        raise BandscanError(
+            "The scan has no such driver with a price in dollars.",
+            drivers=", ".join(map(symbol, there)) or "none",
+        )
+    for row in rows:
         name, spot = row["driver"], row["spot_usd"]
         if spot is None or (names and name.casefold() not in names):
             continue
@@ -104,8 +114,12 @@ class Memory:
         if self._file is not None:
             aside = self._file.with_name(f".{self._file.name}.part")
             state = {"told": [asdict(one) for one in self._told], "stale": self.stale}
-            aside.write_text(json.dumps(state))
-            os.replace(aside, self._file)
+            try:
+                aside.write_text(json.dumps(state))
+                os.replace(aside, self._file)
+            except OSError as error:
+                why = f"What was told cannot be remembered: {error.strerror}."
+                raise BandscanError(why, file=self._file, fix="name another --memory") from error
 
 
 def look(
@@ -168,6 +182,14 @@ def turns(every: float | None) -> Iterator[None]:
         yield
 
 
+def positive(text: str) -> float:
+    """A number above 0: with nan or a negative one the bot would be silent for ever."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError
+    return value
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Exit code 0 where it could look, whatever it saw; 1 where it could not."""
     shape = argparse.RawTextHelpFormatter
@@ -178,10 +200,14 @@ def main(words: Sequence[str] | None = None) -> int:
     place.add_argument("--site", metavar="URL|DIR", help="a published report")
     parser.add_argument("--chain", help="where there are several")
     parser.add_argument("--driver", action="append", default=[], help="only this one; may repeat")
-    parser.add_argument("--within", type=float, default=5.0, metavar="PERCENT", help="of spot (5)")
-    parser.add_argument("--over", type=float, default=10e6, metavar="DOLLARS", help="(10e6)")
-    parser.add_argument("--stale", type=float, default=24, metavar="HOURS", help="an old scan (24)")
-    parser.add_argument("--every", type=float, metavar="SECONDS", help="look again and again")
+    parser.add_argument(
+        "--within", type=positive, default=5.0, metavar="PERCENT", help="of spot (5)"
+    )
+    parser.add_argument("--over", type=positive, default=10e6, metavar="DOLLARS", help="(10e6)")
+    parser.add_argument(
+        "--stale", type=positive, default=24, metavar="HOURS", help="an old scan (24)"
+    )
+    parser.add_argument("--every", type=positive, metavar="SECONDS", help="look again and again")
     parser.add_argument("--memory", type=Path, metavar="FILE", help="remember across restarts")
     parser.add_argument("--dry-run", action="store_true", help="print instead of sending")
     asked = parser.parse_args(words)

@@ -1,6 +1,10 @@
 """Several scans: the list of them, what a driver's history says, two scans compared."""
 
+import hashlib
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench import stored as sample
@@ -176,3 +180,105 @@ def _tick(side: dict[str, float]) -> int:
     from scanner.core.ticks import tick_of
 
     return int(tick_of([side["liquidation_price_usd"]])[0])
+
+
+def change(store: Path, block: int, edit: Callable[[dict[str, Any]], None], **meta: Any) -> None:
+    """A scan of the whales, its document changed."""
+    made = whales_sample.scan(block=block)
+    edit(made["document"])
+    snapshots.write(store, 1, block, whales_sample.HASH, True,
+                    whales_sample.as_bytes(made["document"]), made["positions"], made["legs"],
+                    **meta)  # fmt: skip
+
+
+def test_scans_of_the_first_release_can_be_compared(store: Path, tmp_path: Path) -> None:
+    """Their bands have no owner and their ticks no protocols: everything answers all the same."""
+    shutil.copytree(store, tmp_path / "old")
+    for scan in snapshots.listed(tmp_path / "old", 1):
+        document = scan.document()
+        for band in document["bands"]:
+            del band["owner"]
+        for tick in document["ticks"]:
+            del tick["by_protocol"]
+        data = whales_sample.as_bytes(document)
+        (scan.path / "scan.json").write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()[:8]
+        scan.path.rename(scan.path.with_name(scan.scan_id[:-8] + digest))
+    scans = [reading.opened(scan) for scan in snapshots.listed(tmp_path / "old", 1)]
+
+    for name in ("ETH", "BTC"):
+        assert answers.diff(scans[0], scans[-1], name)["changes"]
+        rows = answers.history(tmp_path / "old", None, name)["scans"]
+        walls = [
+            step
+            for row in rows
+            for step in row["changes"]
+            if step["change"] == "born" and step["after"]["kind"] == "wall"
+        ]
+        held = sum(band["kind"] == "wall" for row in rows for band in row["bands"])
+        assert len(walls) < held / 2  # they do not come anew with every scan
+
+
+def test_two_walls_in_one_tick_have_tracks_of_their_own(tmp_path: Path) -> None:
+    """Each keeps its own, whichever is the larger."""
+    for number, share in ((0, 0.5), (1, 2.0)):
+
+        def walls(document: dict[str, Any], share: float = share) -> None:
+            [band] = document["bands"]
+            document["bands"] = [
+                {**band, "kind": "wall", "tick_high": band["tick_low"], "owner": owner,
+                 "collateral_at_risk_usd": usd}
+                for owner, usd in (("0xa", 1e8 * share), ("0xb", 1e8))
+            ]  # fmt: skip
+
+        change(tmp_path, whales_sample.BLOCK + number, walls)
+
+    first, second = answers.history(tmp_path, None, "ETH")["scans"]
+
+    tracks = {band["owner"]: band["track"] for band in first["bands"]}
+    assert len(set(tracks.values())) == 2
+    assert {band["owner"]: band["track"] for band in second["bands"]} == tracks
+
+
+def without_eth(document: dict[str, Any]) -> None:
+    """The scan of a run that was asked for BTC only."""
+    for key in ("drivers", "bands", "ticks"):
+        document[key] = [row for row in document[key] if row["driver"] != "ETH"]
+
+
+def test_a_driver_has_a_history_if_any_scan_has_it(tmp_path: Path) -> None:
+    """The newest scan was asked for another one; an unknown name is refused with all there are."""
+    change(tmp_path, whales_sample.BLOCK, lambda document: None)
+    change(tmp_path, whales_sample.BLOCK + 1, without_eth)
+
+    answer = answers.history(tmp_path, None, "eth")
+
+    assert (answer["driver"], len(answer["scans"])) == ("ETH", 1)
+    with pytest.raises(UsageError, match="No stored scan") as refused:
+        answers.history(tmp_path, None, "DOGE")
+    assert "ETH" in str(refused.value)
+
+
+def test_a_scan_without_a_driver_says_nothing_about_it(tmp_path: Path) -> None:
+    """No band dissolved, and nothing at risk is not zero at risk."""
+    change(tmp_path, whales_sample.BLOCK, lambda document: None)
+    change(tmp_path, whales_sample.BLOCK + 1, without_eth)
+    before, after = (reading.opened(scan) for scan in snapshots.listed(tmp_path, 1))
+
+    answer = answers.diff(before, after, "ETH")
+
+    assert answer["changes"] == []
+    assert answer["to"]["debt_usd"] is None
+    assert answer["to"]["at_risk"] == {"long": None, "short": None}
+    assert answer["from"]["at_risk"]["long"] > 0
+
+
+def test_a_scan_without_a_time_is_listed_as_unreadable(tmp_path: Path) -> None:
+    """The first release kept the time in the document only."""
+    change(tmp_path, whales_sample.BLOCK, lambda document: document.pop("block"))
+    change(tmp_path, whales_sample.BLOCK + 1, lambda document: None)
+
+    answer = answers.scans(tmp_path, None)
+
+    assert [row["block_number"] for row in answer["scans"]] == [whales_sample.BLOCK + 1]
+    assert len(answer["problems"]) == 1

@@ -6,6 +6,9 @@ import pytest
 from bench import stored as sample
 
 from scanner import answers, reading
+from scanner.core.rounding import shown
+from scanner.core.summary import tick_rows
+from scanner.core.ticks import tick_table
 from scanner.reading import Stored
 
 SIDES = ("long", "short")
@@ -143,3 +146,33 @@ def test_filters_take_away_and_never_change(scan: Stored) -> None:
     some = answers.positions(scan, "ETH", limit=10, offset=5)
     assert some["positions"] == answers.positions(scan, "ETH")["positions"][5:15]
     assert some["matching"] > 15
+
+
+def test_a_level_asked_for_is_the_row_of_that_level(scan: Stored) -> None:
+    """The far edge of every tick is written so finely that asking for it gives the same sums."""
+    for name in names(scan):
+        rows = answers.levels(scan, name)["levels"]
+        points = answers.levels(scan, name, at=[row["level_usd"] for row in rows])["at"]
+        for row, point in zip(rows, points, strict=True):
+            if row["side"] == point["side"]:  # the tick of spot reaches over it
+                assert point["positions"] == row["positions"]
+                assert point["collateral_at_risk_usd"] == row["collateral_at_risk_usd"]
+
+
+def test_edges_are_told_apart_however_small_the_price() -> None:
+    """A tick is a quarter of a percent of a token of a thousandth of a cent as well."""
+    price = np.array([1.0e-9, 1.003e-9, 1.2649, 1.2681])
+    usd = np.full(4, 5.0)
+    rows = tick_rows("PEPE", "long", tick_table(price, usd, usd), [{}] * 4, ratio=False)
+
+    for row, at in zip(rows, price.tolist(), strict=True):
+        assert row["low_usd"] <= at < row["high_usd"]
+    assert [shown(at) for at in (1.2649, 1.2681)] == [1.2649, 1.2681]
+
+
+def test_a_wall_of_the_first_release_has_one_accounts_positions(scan: Stored) -> None:
+    """Such a scan does not say whose wall it is; strangers in its tick are no part of it."""
+    walls = [row for row in answers.bands(scan)["bands"] if row["kind"] == "wall"]
+    for wall in walls:
+        unnamed = {key: value for key, value in wall.items() if key != "owner"}
+        assert answers.members(scan, unnamed).equals(answers.members(scan, wall))

@@ -236,3 +236,31 @@ def test_the_memory_is_plain(store, tmp_path: Path):
     assert kept["stale"] is False
     assert (row["driver"], row["side"]) == ("ETH", "long")
     assert row["tick_low"] <= whales_sample._tick(1800) <= row["tick_high"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--within", "nan"), ("--within=-5",), ("--over", "nan"), ("--stale", "inf"), ("--every=-1",)],
+)
+def test_a_number_that_would_keep_it_silent_is_refused(store, bot, words):
+    """Nothing compares with nan."""
+    assert bot("--store", str(store), "--dry-run", *words) == (2, "")
+
+
+def test_a_driver_that_is_not_there_is_told(store):
+    """Silence about a driver that nobody has would look like safety."""
+    done = run("--store", str(store), "--dry-run", "--driver", "ETHH", *OLD)
+
+    assert done.returncode == 1
+    assert "no such driver" in done.stderr
+    assert "ETH, BTC" in done.stderr
+
+
+def test_a_memory_that_cannot_be_written_is_told(store, tmp_path):
+    """In a line, and the bot goes on looking."""
+    memory = tmp_path / "missing" / "memory.json"
+    done = run("--store", str(store), "--dry-run", "--memory", str(memory), *OLD)
+
+    assert done.returncode == 1
+    assert "cannot be remembered" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -114,3 +114,22 @@ def test_events_mean_the_same_after_a_restart(store):
         stores.add(store, block=BLOCK + number, worth=float(number))
 
     assert Chronicle(store, 1).log(ids(store)) == Chronicle(store, 1).log(ids(store))
+
+
+@pytest.mark.parametrize("key", ["driver", "tick_low", "collateral_at_risk_usd"])
+def test_a_strange_scan_of_the_past_is_told(store, key):
+    """Its digest is right and its bands are not: history goes on without it, and says so."""
+    made = whales_sample.scan()
+    for band in made["document"]["bands"]:
+        del band[key]
+    snapshots.write(
+        store, 1, BLOCK, whales_sample.HASH, True, whales_sample.as_bytes(made["document"]),
+        made["positions"], made["legs"],
+    )  # fmt: skip
+    stores.add(store, block=BLOCK + 1)
+    chronicle = Chronicle(store, 1)
+    history = chronicle.history("ETH", 3)
+
+    assert [row["block"]["number"] for row in history["scans"]] == [BLOCK, BLOCK + 1]
+    assert history["problems"] == ["A stored scan is not what a scan writes."]
+    assert len(chronicle.log(ids(store)).scans) == 2

@@ -1,5 +1,6 @@
 """The Python client: a store, a server and a site answer alike."""
 
+import gzip
 import http.server
 import json
 import subprocess
@@ -198,13 +199,30 @@ def test_a_redirect_is_not_followed(recorded):
     assert other.asked == []
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"null", b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"null", b"\xff", b"[" * 100_000])
 def test_what_is_no_answer_is_told(recorded, body):
     """Some other server lives there."""
     web = recorded(lambda request: (200, {}, body))
 
     with pytest.raises(ServiceError, match="no answer of bandscan"):
         connect(web.url).drivers()
+
+
+@pytest.mark.parametrize("cut", [slice(20), slice(5, None), slice(30, 10)])
+def test_what_arrives_damaged_is_told(recorded, cut):
+    """Compressed bytes that end too early, begin too late, or are altered."""
+    packed = gzip.compress(b'{"drivers": []}')
+    body = packed[cut] or packed[:12] + b"\xff" * 20 + packed[32:]
+    web = recorded(lambda request: (200, {"Content-Encoding": "gzip"}, body))
+
+    with pytest.raises(ServiceError, match="damaged"):
+        connect(web.url).drivers()
+
+
+def test_a_host_that_is_no_name_is_told():
+    """Python's own encoder of names has an error of its own for it."""
+    with pytest.raises(Unreachable):
+        connect("http://" + "a" * 70 + ".example").drivers()
 
 
 def test_a_server_that_is_slow_or_not_there_is_told(recorded):

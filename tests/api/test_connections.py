@@ -11,17 +11,28 @@ from typing import Any
 import pytest
 import uvicorn
 
+from api.asking import RULES, Api, scan, scope_of, state
 from api.process import wait_for
 from scanner.outputs.api import connections
+from scanner.outputs.api.answering import LEFT
 from scanner.outputs.api.connections import Door, protocol, sweeping
+from scanner.outputs.api.front import Front
 from scanner.outputs.api.sending import send_whole
 
 LARGE = 8 * 2**20
 REQUEST = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
+noticed = threading.Event()
+
+
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """A large answer, a small one, or a broken connection."""
+    """A large answer, a small one, or a broken connection; or one that waits until nobody does."""
+    if scope["path"] == "/waiting":
+        while not scope["extensions"]["bandscan"]["left"]():
+            await asyncio.sleep(0.01)
+        noticed.set()
+        return
     if scope["path"] == "/abort":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         scope["extensions"]["bandscan"]["abort"]()
@@ -183,3 +194,51 @@ def test_an_application_can_break_a_connection():
                 got += part
 
     assert b"0\r\n\r\n" not in got
+
+
+def test_whoever_answers_can_ask_whether_the_client_has_left():
+    """So that nothing is made for nobody."""
+    noticed.clear()
+    with listening(Door()) as port:
+        client = connected(port)
+        client.sendall(REQUEST % b"waiting")
+        assert not noticed.wait(0.2)
+        client.close()
+        assert noticed.wait(10)
+
+
+def test_the_front_hands_it_on():
+    """To whatever makes the answer."""
+    api = Api(state(scan()))
+    found: list[object] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        found.append(LEFT.get()())
+        await send_whole(send, 200, [])
+
+    async def ask() -> None:
+        front = Front(inner, api.board, RULES, api.metrics, api.defects.append)
+        scope = scope_of(b"/v1/levels") | {"extensions": {"bandscan": {"left": lambda: True}}}
+        await front(scope, nothing, nothing)
+
+    async def nothing(*_: Any) -> None:
+        pass
+
+    asyncio.run(ask())
+    assert found == [True]
+
+
+def test_a_connection_does_not_pile_up_requests():
+    """A few may be sent ahead of their answers; with thousands the connection ends."""
+    with listening(Door()) as port:
+        for number, kept in ((connections.MOST_AHEAD, True), (5_000, False)):
+            client = connected(port)
+            client.sendall(REQUEST % b"small" * number)
+            client.settimeout(1)
+            got = b""
+            with suppress(TimeoutError, ConnectionResetError):
+                while part := client.recv(65_536):
+                    got += part
+            client.close()
+            assert (got.count(b" 200 OK") == number) is kept
+            assert (b" 400 Bad Request" in got) is not kept

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.process import COMMAND, ROOT, environment, serving
+from scanner.commands.serve import _hider
 from scanner.errors import UsageError
 from scanner.serving import binding
 from scanner.serving.binding import Address, address, hosts
@@ -43,8 +44,8 @@ def run(*words: str, **changes: str) -> subprocess.CompletedProcess[str]:
         (["--port", "70000"], "70000"),
         (["--allow-host", "http://x"], "give a name as clients write it"),
         (["--allow-host", "x/y"], "give a name as clients write it"),
-        (["--cors", "example.org"], "give scheme and host of the page"),
-        (["--cors", "*"], "give scheme and host of the page"),
+        (["--cors", "example.org"], "give the scheme and the host of the page, and no path"),
+        (["--cors", "*"], "give the scheme and the host of the page, and no path"),
         (["--stale", "0"], "not a number above 0"),
         (["--watch", "-5"], "not a number above 0"),
         (["--watch", "60"], "Which chain?"),
@@ -181,3 +182,14 @@ def test_the_loopback_server_shows_no_path_of_this_machine(store: Path):
 
     assert not any(str(store).encode() in body for body in bodies)
     assert not any(str(store) in line for line in server.lines)
+
+
+@pytest.mark.parametrize("place", [".", "store", "/"])
+def test_what_is_said_hides_the_store_and_nothing_else(tmp_path, monkeypatch, place):
+    """A short name must not be cut out of ordinary words."""
+    monkeypatch.chdir(tmp_path)
+    hide = _hider(Path(place), ["https://node.example/0123456789"])
+
+    assert hide("The store is 1.5 s old and/or new.") == "The store is 1.5 s old and/or new."
+    if place != "/":
+        assert hide(f"see {Path(place).resolve()}/scans") == "see the store/scans"

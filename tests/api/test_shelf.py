@@ -146,3 +146,35 @@ def test_completing_stops_when_something_newer_is_shown():
     assert not work.is_alive()
     assert api.ask("/v1/levels?driver=ETH").json["scan"] == "000000000008-5e5e5e5e-00000008"
     assert not any(b"/v1/levels" in url for url in api.board.now.ready)
+
+
+@pytest.mark.parametrize("names", [("ETH", "eth"), ("eth", "ETH"), ("eth", "Eth", "ETH")])
+def test_drivers_that_differ_only_in_case_are_not_mixed_up(names):
+    """Each gets its own answer, ready or not; a spelling of neither is refused."""
+
+    def tell(question: Question) -> Told:
+        return Told(str(question.get("driver")).encode())
+
+    shown = Api(state(scan(tell=tell, drivers=names)))
+    shown.board.complete()
+
+    for name in names:
+        assert shown.ask(f"/v1/bands?driver={name}").body.decode() == name
+    assert shown.ask("/v1/bands?driver=eTh").status == 404
+
+
+def test_one_answer_that_cannot_be_made_leaves_the_others():
+    """The defect is logged; whoever asks for it gets a problem."""
+
+    def tell(question: Question) -> Told:
+        if question.name == "levels":
+            raise ZeroDivisionError
+        return Told(question.name.encode())
+
+    api = Api(state(scan(tell=tell)))
+    api.board.complete()
+
+    assert {type(error) for error in api.defects} == {ZeroDivisionError}
+    assert api.ask("/v1/scans").status == 200
+    assert api.metrics.ready == 1
+    assert api.ask("/v1/levels?driver=ETH").status == 500

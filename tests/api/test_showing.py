@@ -207,3 +207,51 @@ def test_a_scan_served_from_memory_is_not_trusted_for_ever(store):
 
     assert shown.changed()
     assert only(shown).trouble is not None
+
+
+def test_a_scan_in_the_folder_of_another_chain_is_trouble(store):
+    """And one under another block's name: what it says must be what it is called."""
+    for place in (store / "scans" / "10", store / "scans" / "1"):
+        wrong = place / newest(store).name.replace("0000", "9000", 1)
+        shutil.copytree(newest(store), wrong)
+
+    chains = Store(store).load().chains
+
+    assert [chain.scan for chain in chains.values()] == [None, None]
+    assert {chain.trouble for chain in chains.values()} == {
+        "A stored scan is not the one that it is named for."
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("ticks", []), ("drivers", []), ("block", {"number": BLOCK, "timestamp": None})],
+)
+def test_a_document_that_lacks_what_its_tables_hold_is_trouble(tmp_path, key, value):
+    """An empty list there would look like no risk."""
+    made = whales_sample.scan()
+    document = {**made["document"], key: value}
+    snapshots.write(
+        tmp_path, 1, BLOCK, whales_sample.HASH, True, whales_sample.as_bytes(document),
+        made["positions"], made["legs"],
+    )  # fmt: skip
+
+    assert only(Store(tmp_path)).trouble is not None
+
+
+def test_a_link_that_leads_nowhere_is_trouble(store):
+    """Nobody knows whether it was the newest scan."""
+    (store / "scans" / "1" / "999999999999-aaaaaaaa-aaaaaaaa").symlink_to("nowhere")
+
+    assert Store(store).load().trouble == "A link in the store leads nowhere."
+
+
+@pytest.mark.parametrize("meta", ["[" * 100_000, "[]", ""])
+def test_a_scan_without_sense_leaves_the_other_chains_alone(store, meta):
+    """Even what no decoder can bear."""
+    path = stores.add(store, chain_id=10)
+    (path / "meta.json").write_text(meta)
+    chains = Store(store).load().chains
+
+    assert chains[1].scan is not None
+    assert chains[10].trouble is not None

@@ -1,9 +1,16 @@
 """What is said where there is nothing good to serve: 503 with a reason, never zeros."""
 
+import asyncio
+import time
+
 import pytest
 
 from api.asking import Api, scan, state
-from scanner.outputs.api.source import Chain, State
+from scanner.outputs.api import answering
+from scanner.outputs.api.answering import Answers
+from scanner.outputs.api.filters import OfScan
+from scanner.outputs.api.replies import Ready
+from scanner.outputs.api.source import Chain, Question, State, Told
 
 BROKEN = State({1: Chain(1, "ethereum", None, trouble="A stored scan is damaged.")})
 DATA = ("/v1/drivers", "/v1/bands", "/v1/bands?driver=ETH&from=5", "/v1/scans", "/v1/scan")
@@ -136,3 +143,35 @@ def test_too_much_work_is_refused_and_not_piled_up(monkeypatch):
 
     assert (response.status, response.headers["retry-after"]) == (503, "1")
     assert api.ask("/v1/bands?driver=ETH").status == 200
+
+
+def test_a_client_that_left_keeps_nobody_waiting(monkeypatch):
+    """Its question is neither counted nor answered."""
+    monkeypatch.setattr(answering, "WAITING", 1)
+    monkeypatch.setattr(answering, "AT_WORK", 1)
+    asked: list[str] = []
+
+    def tell(question: Question) -> Told:
+        if question.name == "account":
+            asked.append(question.get("address")[-1])
+            time.sleep(0.1)
+        return Told(b"{}")
+
+    async def both() -> list[object]:
+        answers = Answers(Api(state(scan(tell=tell))).board)
+
+        async def one(number: int, *, gone: bool) -> object:
+            answering.LEFT.set(lambda: gone)
+            return await answers("account", OfScan(), address=f"0x{number}")
+
+        tasks = [
+            asyncio.create_task(one(number, gone=gone))
+            for number, gone in ((1, True), (2, True), (3, False), (4, False))
+        ]
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, second, third, fourth = asyncio.run(both())
+
+    assert asked == ["3"]
+    assert [first.code, second.code, fourth.code] == ["timeout", "timeout", "busy"]
+    assert isinstance(third, Ready)

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -11,6 +12,7 @@ from api.asking import SCAN, Api, scan, scope_of, state
 from scanner.outputs.api import stream
 from scanner.outputs.api.metrics import Metrics
 from scanner.outputs.api.problems import Refusal
+from scanner.outputs.api.replies import Stream
 from scanner.outputs.api.source import Event, Log
 from scanner.outputs.api.stream import Client, Hub, Place, later, lines, opening, place, wire
 
@@ -45,13 +47,15 @@ def test_an_event_has_an_id_a_kind_and_one_line_of_data():
         (5, 9, [(6, 0), (8, 0), (8, 1)]),  # it had more events then
         (7, 3, [(8, 0), (8, 1)]),  # a scan that retention has removed
         (8, 1, []),
+        (-6, 0, [(6, 0), (8, 0), (8, 1)]),  # of its block only another scan is left
         (9, 0, []),
         (1, 0, [(5, 0), (5, 1), (5, 2), (6, 0), (8, 0), (8, 1)]),
     ],
 )
 def test_what_a_client_missed_is_found_again(block, number, numbers):
     """From the scans that are stored, wherever it stopped."""
-    missed = later(LOG, Place(1, scan_id(block), block, number))
+    name = scan_id(block) if block > 0 else scan_id(-block).replace("5e", "77")
+    missed = later(LOG, Place(1, name, abs(block), number))
 
     assert [(int(one.scan_id[:12]), one.number) for one in missed] == numbers
 
@@ -266,3 +270,23 @@ def test_the_head_of_a_stream_ends():
 
     assert response.status == 200
     assert response.headers["content-type"].startswith("text/event-stream")
+
+
+def test_readers_of_one_network_count_together():
+    """As connections and requests do: an IPv6 customer has addresses without end."""
+    clients: list[Client] = []
+
+    class Noting(Hub):
+        def join(self, client: Client) -> None:
+            clients.append(client)
+            raise Refusal("busy", "That will do.")
+
+    async def ask(address: str) -> None:
+        scope = {"head": False, "client": (address, 1)}
+        with suppress(Refusal):
+            await Stream(Noting(Metrics()), 1, None, None, Log)(scope, None, None)
+
+    for address in ("2001:db8:1:2::3", "2001:db8:1:2:ffff::4"):
+        asyncio.run(ask(address))
+
+    assert clients[0].address == clients[1].address

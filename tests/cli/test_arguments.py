@@ -145,3 +145,16 @@ def test_no_command_shows_the_help(bandscan):
 
     assert result.exit_code == 2
     assert "bandscan scan --chain ethereum" in result.stderr
+
+
+def test_two_shocks_of_one_name_are_refused(bandscan, scans, tmp_path):
+    """They would be one driver in the result, with every position counted twice."""
+    place = ("--chain", "ethereum", "--store", tmp_path / "s")
+    for one, other in (("driver:LINK", "token:LINK"), ("market", "token:market")):
+        result = bandscan("scan", *place, "--shock", one, "--shock", other)
+        assert result.exit_code == 2
+        assert f"{one} and {other} have one name" in " ".join(result.stderr.split())
+    assert not scans.requests
+
+    bandscan("scan", *place, "--shock", "driver:ETH", "--shock", "driver:ETH", "--shock", "market")
+    assert scans.requests[-1].shocks == ("driver:ETH", "market")

@@ -106,3 +106,61 @@ def test_the_keep_option_is_a_rule_of_days(bandscan, scans, tmp_path):
         result = bandscan("scan", "--chain", "ethereum", "--store", tmp_path, "--keep", wrong)
         assert result.exit_code == 2
         assert "neither a number of days" in result.stderr
+
+
+def test_a_driver_that_one_scan_lacks_is_not_told_to_have_changed(bandscan, tmp_path):
+    """Found by its name whichever of the two has it."""
+    whales_sample.store(tmp_path)
+    made = whales_sample.scan(block=BLOCK + 10)
+    document = made["document"]
+    for key in ("drivers", "bands", "ticks"):
+        document[key] = [row for row in document[key] if row["driver"] != "ETH"]
+    snapshots.write(
+        tmp_path, 1, BLOCK + 10, whales_sample.HASH, True, whales_sample.as_bytes(document),
+        made["positions"], made["legs"],
+    )  # fmt: skip
+    result = bandscan("diff", BLOCK, BLOCK + 10, "--driver", "eth", "--store", tmp_path)
+
+    assert result.exit_code == 0
+    assert "if it falls $1.20B → n/a" in result.stdout
+    assert "only one of the scans has it" in result.stdout
+    assert "dissolved" not in result.stdout
+    assert bandscan("history", "ETH", "--store", tmp_path).exit_code == 0
+
+
+def test_scans_without_any_driver_are_compared_in_words(bandscan, tmp_path):
+    """Nobody owes anything: no table, no traceback."""
+    for block in (BLOCK, BLOCK + 10):
+        made = whales_sample.scan(block=block)
+        document = made["document"] | {"drivers": [], "bands": [], "ticks": []}
+        snapshots.write(
+            tmp_path, 1, block, whales_sample.HASH, True, whales_sample.as_bytes(document),
+            made["positions"], made["legs"],
+        )  # fmt: skip
+    result = bandscan("diff", BLOCK, BLOCK + 10, "--store", tmp_path)
+
+    assert result.exit_code == 0
+    assert result.stdout == "No driver moves any position in either scan.\n"
+
+
+@pytest.mark.parametrize("name", ["9" * 5_000, "", "\x1b[31m"])
+def test_what_is_no_scan_is_refused(bandscan, several, name):
+    """However long, and without a control character in the answer."""
+    result = bandscan("diff", name, BLOCK, "--store", several)
+
+    assert result.exit_code == 2
+    assert "called" in result.stderr
+    assert "\x1b" not in result.stderr
+    assert len(result.stderr) < 600
+
+
+@pytest.mark.parametrize("command", [["history", "ETH"], ["levels", "ETH"], ["scans"]])
+def test_on_a_narrow_terminal_columns_leave_before_numbers_are_cut(
+    bandscan, several, monkeypatch, command
+):
+    """At 40 columns what stays can be read."""
+    monkeypatch.setenv("COLUMNS", "40")
+    result = bandscan(*command, "--store", several)
+
+    assert "left out to fit 40 columns" in result.stdout.replace("\n", " ")
+    assert "…" not in result.stdout.rpartition("──")[2]

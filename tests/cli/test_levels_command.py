@@ -118,3 +118,22 @@ def test_an_unknown_driver_is_refused_with_those_there_are(bandscan, store):
 
     assert result.exit_code == 2
     assert "BTC" in result.stderr
+
+
+def test_levels_on_one_side_name_what_they_are_compared_with(bandscan, store):
+    """The lower of the two, and as far above spot; or that there is no such price."""
+    lower = bandscan("levels", "ETH", "--at", 1781, "--at", 1800, "--store", store)
+    far = bandscan("levels", "ETH", "--at", 5000, "--store", store)
+
+    assert lower.stdout.splitlines()[-1].endswith(" : 1, below $1,781.00 to above $2,519.80")
+    assert far.stdout.splitlines()[-1] == "longs to shorts: no price is as far below spot"
+
+
+def test_no_short_that_was_read_is_not_no_short(bandscan, tmp_path):
+    """Of an incomplete scan counts are lower bounds, and "only" is what was read."""
+    store = whales_sample.store(tmp_path, complete=False)
+    result = bandscan("levels", "ETH", "--at", 2400, "--store", store)
+
+    text = " ".join(result.stdout.split())
+    assert "≥$0 of shorts in ≥0 positions of ≥0 accounts" in text
+    assert text.endswith("longs only found in what was read")

@@ -98,3 +98,16 @@ def test_ratios_have_a_middle_too() -> None:
 
     assert told([one], [{**one, "low_ratio": 0.82}]) == [("moved", 0.0)]
     assert math.isclose(math.sqrt(0.82 * 0.85) / math.sqrt(0.8 * 0.85), 1.0124, rel_tol=1e-3)
+
+
+def test_a_wall_whose_account_is_not_known_goes_by_where_it_lies() -> None:
+    """Scans of the first release do not name it; a wall must not dissolve with every scan."""
+    old = band(1795.0, 1795.0, 100.0, kind="wall")
+    del old["owner"]
+    new = band(1796.0, 1796.0, 100.0, kind="wall", owner="0xa")
+
+    assert told([old], [new]) == [("same", 0.0)]
+    assert told([old], [band(1500.0, 1500.0, 100.0, kind="wall", owner=None)]) == [
+        ("dissolved", -100.0),
+        ("born", 100.0),
+    ]

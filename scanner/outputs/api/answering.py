@@ -1,6 +1,8 @@
 """From a validated request to its answer: which scan, which shelf, and whose turn it is."""
 
 import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from scanner.outputs.api import cursors
@@ -17,13 +19,22 @@ AT_WORK = 2  # answers that are made at the same time
 WAITING = 64  # requests that wait for their turn; with one more the server is busy
 
 
+def _stays() -> bool:
+    """Where nobody can tell whether the client has left."""
+    return False
+
+
+# Whether the client of the request at hand has left. The front sets it: endpoints get filters only.
+LEFT: ContextVar[Callable[[], bool]] = ContextVar("LEFT", default=_stays)
+
+
 class Answers:
     """Finds the scan that a request is about, and has its answer made, a few at a time."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
         self._turns = asyncio.Semaphore(AT_WORK)
-        self._waiting = 0
+        self._waiting: list[Callable[[], bool]] = []
 
     async def __call__(
         self, name: str, asked: Chosen, *, any_scan: bool = False, **fixed: Any
@@ -45,12 +56,15 @@ class Answers:
         return Ready(shelf.ready(question) or await self._made(shelf, question))
 
     async def _made(self, shelf: Shelf, question: Question) -> Body:
-        if self._waiting >= WAITING:
+        left = LEFT.get()
+        if sum(not gone() for gone in self._waiting) >= WAITING:
             again = (b"retry-after", b"1")
             raise Refusal("busy", "Too many answers are being made.", headers=[again])
-        self._waiting += 1
+        self._waiting.append(left)
         try:
             async with self._turns:
+                if left():  # an answer that nobody reads would keep the others waiting
+                    raise Refusal("timeout", "Whoever asked has left.")
                 return await asyncio.to_thread(shelf.body, question)
         finally:
-            self._waiting -= 1
+            self._waiting.remove(left)

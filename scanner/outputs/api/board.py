@@ -84,5 +84,8 @@ class Board:
                     body = shelf.body(question)
                 except Refusal:
                     continue  # whoever asks for it is told why
+                except Exception as error:  # one answer less is no reason for none of the rest
+                    self._log(error)
+                    continue
                 for url in links.spellings(shelf.chain, question, alone=alone):
                     shown.ready[url] = body

@@ -17,6 +17,7 @@ from scanner.outputs.api.problems import Refusal
 HEAD_SECONDS = 10.0  # from the first byte of a request's head to its last
 STALLED_SECONDS = 20.0  # without reading anything of what is sent
 LONGEST_HEAD = 16_384  # bytes
+MOST_AHEAD = 32  # requests that one connection may send before it has its answers
 SWEEP_SECONDS = 1.0
 
 
@@ -78,8 +79,12 @@ class Limited(HttpToolsProtocol):
             self._refuse(Refusal("headers_too_large", f"At most {LONGEST_HEAD} bytes."))
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MOST_AHEAD:  # each would cost a hundred times its bytes
+            raise OverflowError
         super().on_message_begin()
-        self.scope["extensions"] = {"bandscan": {"abort": self._abort}}
+        self.scope["extensions"] = {
+            "bandscan": {"abort": self._abort, "left": self.transport.is_closing}
+        }
         if self._head_since is None:
             self._head_since = self.loop.time()
 

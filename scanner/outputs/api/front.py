@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scanner.outputs.api import guard, queries
+from scanner.outputs.api.answering import LEFT
 from scanner.outputs.api.board import Board
 from scanner.outputs.api.bodies import SAFE, Headers
 from scanner.outputs.api.guard import Given, Rules
@@ -88,6 +89,8 @@ class Front:
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
 
+        if left := scope.get("extensions", {}).get("bandscan", {}).get("left"):
+            LEFT.set(left)
         inside = {**scope, "method": "GET", "head": scope["method"] == "HEAD"}
         try:
             await self._inner(inside, receive, noting)

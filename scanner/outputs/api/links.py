@@ -27,15 +27,23 @@ def spellings(chain: Chain, question: Question, *, alone: bool) -> Iterator[byte
 
     `alone`: the store has one chain, so that none need be named.
     """
-    driver = question.get("driver")
-    named = [] if driver is None else dict.fromkeys((driver, driver.lower()))
-    drivers = [f"driver={quote(each)}" for each in named] or [""]
+    drivers = [f"driver={quote(each)}" for each in _names(chain, question)] or [""]
     chains = [f"chain={chain.chain_id}", f"chain={quote(chain.name)}", *([""] if alone else [])]
     for one in chains:
         for other in drivers:
             for pair in {(one, other), (other, one)}:
                 query = "&".join(part for part in pair if part)
                 yield f"{PATHS[question.name]}?{query}".encode()
+
+
+def _names(chain: Chain, question: Question) -> list[str]:
+    """The driver as the scan spells it, and in lower case where that means no other."""
+    driver = question.get("driver")
+    if driver is None:
+        return []
+    known = [] if chain.scan is None else chain.scan.drivers
+    alike = [name for name in known if name.casefold() == driver.casefold()]
+    return list(dict.fromkeys((driver, driver.lower()))) if len(alike) == 1 else [driver]
 
 
 def facts(chain: Chain, scan: Scan) -> list[tuple[bytes, bytes]]:

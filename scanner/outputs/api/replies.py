@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from scanner.outputs.api import guard
 from scanner.outputs.api.bodies import NEVER_KEPT, SAFE, Body
+from scanner.outputs.api.limits import network
 from scanner.outputs.api.problems import Refusal
 from scanner.outputs.api.sending import Receive, Scope, Send, answer, refuse, send_whole
 from scanner.outputs.api.source import Log
@@ -62,7 +63,7 @@ class Stream(Response):
         headers += [(b"x-accel-buffering", b"no")]  # a proxy that collects would hold it back
         if scope["head"]:
             return await send_whole(send, 200, headers)
-        address = scope["client"][0] if scope["client"] else ""
+        address = network(scope["client"][0]) if scope["client"] else ""
         abort = scope.get("extensions", {}).get("bandscan", {}).get("abort", _nothing)
         client = Client(self._chain_id, self._driver, address, abort)
         self._hub.join(client)

@@ -18,7 +18,7 @@ HEARTBEAT = 15.0  # seconds of silence before a comment shows that the line is a
 RETRY = 2_000  # milliseconds after which a browser comes back
 QUEUED = 64  # scans whose events wait for one client; with one more it is dropped
 MOST = 256  # clients
-MOST_EACH = 8  # clients of one address, where limits apply
+MOST_EACH = 8  # clients of one network, where limits apply
 
 _ID = re.compile(r"(\d{1,19})-((\d{12,20})-[0-9a-f]{8}-[0-9a-f]{8})-(\d{1,6})")
 
@@ -44,8 +44,9 @@ def place(text: str, chain_id: int) -> Place:
 def later(events: Sequence[Event], place: Place) -> list[Event]:
     """The events after a place, oldest first.
 
-    Where retention has removed the scan that the client stopped at, everything of later blocks:
-    what happened between two scans that are kept is told as one change.
+    Where retention has removed the scan that the client stopped at, everything of its block, of
+    which there may be a later scan, and of later ones: rather told twice than never. What happened
+    between two scans that are kept is told as one change.
     """
     for index, event in enumerate(events):
         if event.scan_id == place.scan_id and event.number == place.number:
@@ -54,7 +55,7 @@ def later(events: Sequence[Event], place: Place) -> list[Event]:
     if known:  # fewer events than it had: all of them were sent
         last = max(k for k, event in enumerate(events) if event.scan_id == place.scan_id)
         return list(events[last + 1 :])
-    return [event for event in events if int(event.scan_id.partition("-")[0]) > place.block]
+    return [event for event in events if int(event.scan_id.partition("-")[0]) >= place.block]
 
 
 def wire(chain_id: int, event: Event) -> bytes:

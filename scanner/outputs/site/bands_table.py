@@ -25,12 +25,28 @@ def anchor(row: Row) -> str:
     return f"band-{'-'.join(dict.fromkeys(re.sub(r'[^0-9.e-]', '', end) for end in ends))}"
 
 
+def anchors(driver: Driver) -> dict[str, str]:
+    """By letter; where two walls stand at one price the second has a number."""
+    found: dict[str, str] = {}
+    for one in driver.ranges:
+        name = base = anchor(one.row)
+        number = 2
+        while name in found.values():
+            name, number = f"{base}-n{number}", number + 1
+        found[one.letter] = name
+    return found
+
+
 def bands(
     scan: Scan, driver: Driver, slots: Mapping[str, int], amounts: Amounts, trim: int
 ) -> Context:
     """The table's rows and what stands around it; `trim`: which of TRIMS."""
     shown, opened = TRIMS[trim]
-    rows = [_row(scan, driver, one, slots, amounts) for one in driver.ranges[:shown]]
+    ids = anchors(driver)
+    rows = [
+        {"anchor": ids[one.letter], **_row(scan, driver, one, slots, amounts)}
+        for one in driver.ranges[:shown]
+    ]
     for row in rows[opened:]:
         row["members"] = []
     left = len(driver.ranges) - len(rows)
@@ -56,7 +72,6 @@ def _row(
     far = row["low_usd"] if row["side"] == "long" else row["high_usd"]
     wall = row["kind"] == "wall"
     return {
-        "anchor": anchor(row),
         "letter": one.letter,
         "range": prices,
         "low": row["low_usd"],

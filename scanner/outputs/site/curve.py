@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scanner.core.ticks import tick_low, tick_of
-from scanner.outputs.site.figures import axis_price, axis_usd
+from scanner.outputs.site.figures import axis_price, axis_usd, whole_usd
 from scanner.outputs.site.model import Driver, Row
 from scanner.outputs.site.places import Places, short
 from scanner.outputs.site.views import View, labels, steps
@@ -95,20 +95,21 @@ def reached(driver: Driver, edge: int) -> dict[str, float]:
     return {key: there[-1][key] if there else 0 for key in _SUMS}
 
 
-def numbers(driver: Driver, side: str, window: tuple[int, int]) -> list[int]:
+def numbers(driver: Driver, side: str, window: tuple[int, int]) -> list[float]:
     """What the script adds up: five numbers per occupied tick, outwards, the edge and four sums,
-    each as its difference to the one before; dollars are whole. Ticks beyond the window are left
-    out."""
-    found: list[int] = []
-    before = [0, 0, 0, 0, 0]
+    each as its difference to the one before; dollars as `whole_usd` has them. Ticks beyond the
+    window are left out."""
+    found: list[float] = []
+    before = [0.0] * 5
     for row in driver.levels["levels"]:
         if row["side"] != side:
             continue
         edge = row["tick"] + (side == "short")
         if (edge < window[0]) if side == "long" else (edge > window[1]):
             break
-        now = [edge, *(round(row[key]) for key in _SUMS)]
-        found += [a - b for a, b in zip(now, before, strict=True)]
+        now = [edge, *(whole_usd(row[key]) for key in _SUMS)]
+        told = (round(a - b, 2) for a, b in zip(now, before, strict=True))
+        found += [int(step) if step == int(step) else step for step in told]
         before = now
     return found
 

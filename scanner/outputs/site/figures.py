@@ -44,6 +44,16 @@ def usd(value: object) -> str:
     raise AssertionError("the last unit takes all")
 
 
+def whole_usd(value: float) -> float:
+    """Dollars for the page's script: cut, as the bound of an incomplete scan must be; what is less
+    than one keeps its cents, so that it is not nothing.
+
+    >>> whole_usd(1_234_999.7), whole_usd(0.3), whole_usd(0.0)
+    (1234999, 0.3, 0.0)
+    """
+    return int(value) if value >= 1 else round(value, 2)
+
+
 def axis_usd(value: float) -> str:
     """
     >>> axis_usd(50e6), axis_usd(2.5e9), axis_usd(0), axis_usd(200)

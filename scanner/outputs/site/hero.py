@@ -1,12 +1,12 @@
 """The first charts of a driver's page: the ladder and, where there is a past, the map beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from scanner.outputs.site import figures, heat, ladder
 from scanner.outputs.site.amounts import Amounts
-from scanner.outputs.site.bands_table import anchor
+from scanner.outputs.site.bands_table import anchors
 from scanner.outputs.site.model import NO_SCAN, Driver, Scan
 from scanner.outputs.site.places import Places, short
 from scanner.outputs.site.views import View
@@ -27,6 +27,7 @@ def hero(
     placed = ladder.notes(driver, shown, places)
     tints = ladder.tints(driver, places)
     at_risk = driver.row["at_risk"]
+    ids = anchors(driver)
     return {
         "views": sorted(shown, key=lambda view: -view.reach),
         "default": shown[0].name,
@@ -46,7 +47,7 @@ def hero(
         "notes": {
             "spot": placed.spot,
             "leaders": placed.leaders,
-            "notes": [_note(note, amounts) for note in placed.notes if note.place],
+            "notes": [_note(note, ids, amounts) for note in placed.notes if note.place],
             "letters": [(note.letter, note.range.letter) for note in placed.notes if note.letter],
         },
         "above_all": amounts.usd(at_risk["short"]),
@@ -56,13 +57,13 @@ def hero(
     }
 
 
-def _note(note: ladder.Note, amounts: Amounts) -> Context:
+def _note(note: ladder.Note, ids: Mapping[str, str], amounts: Amounts) -> Context:
     row = note.range.row
     wall = row["kind"] == "wall"
     return {
         "letter": note.range.letter,
         "place": note.place,
-        "anchor": anchor(row),
+        "anchor": ids[note.range.letter],
         "usd": amounts.usd(row["collateral_at_risk_usd"]),
         "range": figures.prices(row["low_usd"], row["high_usd"]),
         "starts": f"{'' if wall else 'starts '}{figures.move(row['distance'])}",

@@ -6,7 +6,8 @@ from typing import Any
 
 from scanner.outputs.site import figures, sections, sentences, strokes
 from scanner.outputs.site.amounts import Amounts
-from scanner.outputs.site.bands_table import anchor
+from scanner.outputs.site.bands_table import anchors
+from scanner.outputs.site.ladder import DRAWN
 from scanner.outputs.site.model import Change, Driver, Row, Site
 from scanner.outputs.site.places import Places
 from scanner.outputs.site.views import PER_ROW, views
@@ -108,8 +109,13 @@ def _event(change: Change, drivers: Sequence[Driver]) -> Context:
     href = ""
     for driver in drivers:
         if driver.name == change.driver:
-            there = any(after and one.row["low_usd"] == after["low_usd"] for one in driver.ranges)
-            href = f"{driver.slug}/index.html#{anchor(after) if there else 'bands'}"
+            ids = anchors(driver)
+            there = (
+                ids[one.letter]
+                for one in driver.ranges[:DRAWN]  # the page's table has no more
+                if after and one.row["low_usd"] == after["low_usd"]
+            )
+            href = f"{driver.slug}/index.html#{next(there, 'bands')}"
     return {
         "driver": symbol(change.driver),
         "text": sentences.changed(change),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.core.window import Window, rows
-from scanner.outputs.site.figures import axis_price, axis_usd
+from scanner.outputs.site.figures import axis_price, axis_usd, whole_usd
 from scanner.outputs.site.model import Driver, Range, Row
 from scanner.outputs.site.names import OTHER
 from scanner.outputs.site.places import HIDDEN, Places, short
@@ -72,7 +72,11 @@ def bars(driver: Driver, slots: Mapping[str, int]) -> Bars:
         caps="".join(caps),
         most=most,
         cells=[
-            {slot: round(float(column[row])) for slot, column in amounts.items() if column[row] > 0}
+            {
+                slot: whole_usd(float(column[row]))
+                for slot, column in amounts.items()
+                if column[row] > 0
+            }
             for row in range(count)
         ],
         positions=[

@@ -62,7 +62,7 @@ def test_the_bands_table_has_the_bands_of_the_document(site: Path):
 
 
 def test_the_slider_adds_up_to_the_levels(site: Path):
-    """At every occupied tick of the curve the script's sums are the document's, to the dollar."""
+    """At every occupied tick of the curve the script's sums are the document's, in dollars."""
     for slug in drivers(site):
         levels = document(site, f"{slug}/levels.json")["levels"]
         numbers = data(page(site / slug / "index.html"))
@@ -71,9 +71,9 @@ def test_the_slider_adds_up_to_the_levels(site: Path):
             table = [list(accumulate(flat[column::5])) for column in range(5)]
             wanted = [row for row in levels if row["side"] == side][: len(table[0])]
             assert table[0] == [row["tick"] + step for row in wanted]
-            assert table[1] == [round(row["collateral_at_risk_usd"]) for row in wanted]
-            assert table[2] == [round(row["debt_usd"]) for row in wanted]
-            assert table[3] == [round(row["seizable_usd"]) for row in wanted]
+            assert table[1] == [int(row["collateral_at_risk_usd"]) for row in wanted]
+            assert table[2] == [int(row["debt_usd"]) for row in wanted]
+            assert table[3] == [int(row["seizable_usd"]) for row in wanted]
             assert table[4] == [row["positions"] for row in wanted]
 
 

@@ -50,7 +50,17 @@ def test_without_a_scan_nothing_is_written(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "url", ["bands.example.org", "ftp://x/", "https://me:secret@x/", "https://x/?q=1", "https://"]
+    "url",
+    [
+        "bands.example.org",
+        "ftp://x/",
+        "https://me:secret@x/",
+        "https://:secret@x/",
+        "https://x/?q=1",
+        "https://",
+        "https://x/a b",
+        'https://x/">',
+    ],
 )
 def test_an_address_that_cannot_be_meant_is_refused(store: Path, tmp_path: Path, url: str):
     """Before anything is read."""

@@ -1,9 +1,11 @@
 """A page says what its scan is worth: complete, incomplete, old, without bands, without a past."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from cli import whales_sample
 
 from outputs.site.conftest import site, write
@@ -227,3 +229,52 @@ def test_the_worst_case_of_the_unknown_is_said(tmp_path: Path):
     assert "What we do not know: $50.0M of debt" in text
     assert "if all of it sat in A, that would carry $1.04B of debt instead of $992M" in text
     assert "$50.0M of debt unknown" in text
+
+
+def test_two_walls_at_one_price_have_places_of_their_own(tmp_path: Path):
+    """Their links lead to their own rows."""
+
+    def twins(made: dict[str, Any]) -> None:
+        [band] = made["document"]["bands"]
+        made["document"]["bands"] = [
+            {**band, "kind": "wall", "owner": f"0x{k:040x}", "low_usd": at, "high_usd": at}
+            for k, at in enumerate((1795.10, 1795.20))
+        ]
+
+    found = page(site(write(tmp_path / "store", twins), tmp_path / "out") / "eth" / "index.html")
+
+    rows = [one.attrs["id"] for one in found.all("tr") if "id" in one.attrs]
+    links = [one.attrs["href"] for one in found.all("a") if "#band-" in (one.attrs["href"] or "")]
+    assert rows == ["band-1795", "band-1795-n2"]
+    assert links == [f"#{name}" for name in rows]
+
+
+def test_less_than_a_dollar_is_not_nothing(tmp_path: Path):
+    """What the script reads keeps cents where a whole dollar would be zero."""
+
+    def dust(made: dict[str, Any]) -> None:
+        for tick in made["document"]["ticks"]:
+            tick["collateral_at_risk_usd"] = 0.3 if tick["driver"] == "ETH" else 2e6
+        made["document"]["bands"] = []
+        table = made["positions"]
+        table["collateral_at_risk_usd"] = np.where(table["collateral_at_risk_usd"] > 0, 0.3, 0.0)
+
+    out = site(write(tmp_path / "store", dust), tmp_path / "out")
+    [path] = out.glob("*/index.html")
+    numbers = json.loads(page(path).one("numbers").text)
+    assert path.parent.name == "btc"
+    assert numbers["long"][1] == 0.3
+
+
+def test_a_history_of_years_still_fits(tmp_path: Path):
+    """The map's columns grow to several days; the page keeps its budget."""
+    for number in range(400):
+
+        def later(made: dict[str, Any], number: int = number) -> None:
+            made["document"]["block"]["timestamp"] += number * 86_400
+
+        write(tmp_path / "store", later, block=whales_sample.BLOCK + number)
+    out = site(tmp_path / "store", tmp_path / "out", days=1_000.0)
+
+    boxes = re.findall(r'viewBox="0 0 (\d+) 1000"', (out / "eth" / "index.html").read_text())
+    assert max(map(int, boxes)) <= 10 * 151  # ten units a column
