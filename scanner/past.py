@@ -51,6 +51,11 @@ class Record:
         return int(self.block["timestamp"])
 
 
+# What history asks of a range.
+_BAND = frozenset({"driver", "side", "kind", "low_usd", "high_usd", "tick_low", "tick_high",
+                   "collateral_at_risk_usd"})  # fmt: skip
+
+
 class _Driver(msgspec.Struct):
     driver: str
     spot_usd: float | None
@@ -117,6 +122,8 @@ def record(snapshot: snapshots.Snapshot) -> Record:
         ) from error
     if document.schema != SCHEMA:
         raise StoreError(f"A stored scan is not written as {SCHEMA}.", scan=snapshot.scan_id)
+    if not all(band.keys() >= _BAND for band in document.bands):
+        raise StoreError("A stored scan is not what a scan writes.", scan=snapshot.scan_id)
     ticks: dict[tuple[str, str], list[_Tick]] = {}
     for tick in document.ticks:
         ticks.setdefault((tick.driver, tick.side), []).append(tick)

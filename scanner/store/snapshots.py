@@ -4,7 +4,8 @@
         scan.json           the document, byte for byte
         positions.parquet   one row per position and driver
         legs.parquet
-        meta.json           complete or not, the block's time, which of the scans of one block
+        meta.json           complete or not, the block's time, which of the scans of one block,
+                            the tables' SHA-256
 
 Whatever is visible under such a name is whole. meta.json is no part of the digest. What is kept for
 how long, and how a scan leaves without harm to its readers, is in retention.py.
@@ -96,7 +97,7 @@ class Snapshot:
     def _table(self, name: str) -> "pd.DataFrame":
         try:
             if self.has_tables:
-                return tables.read(self.path / name)
+                return tables.read(self.path / name, _meta(self.path)["tables"].get(name))
         except tables.Unreadable as error:
             if self.has_tables:  # else retention was faster
                 raise _damaged(self.path / name) from error
@@ -144,9 +145,8 @@ def write(
                 return final
             order = 1 + _last_order(final.parent, block_number)
             facts = {"complete": complete, "order": order, "timestamp": timestamp}
-            meta = json.dumps(facts).encode()
             try:
-                _fill(aside, {"scan.json": document, "meta.json": meta}, columns)
+                _fill(aside, document, facts, columns)
                 final.parent.mkdir(exist_ok=True)
                 os.rename(aside, final)
             except BaseException:
@@ -262,11 +262,14 @@ def _meta(path: Path) -> dict[str, Any]:
     try:
         meta = json.loads((path / "meta.json").read_bytes())
         timestamp = meta.get("timestamp")  # scans of the first release do not have it
+        if not isinstance(meta["complete"], bool):
+            raise TypeError("complete or not is no matter of taste")
         return {
-            "complete": bool(meta["complete"]),
+            "complete": meta["complete"],
             "order": int(meta["order"]),
             "timestamp": None if timestamp is None else int(timestamp),
             "thinned": bool(meta.get("thinned", False)),
+            "tables": dict(meta.get("tables", {})),
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path / "meta.json") from error
@@ -276,19 +279,23 @@ def _digest(document: bytes) -> str:
     return hashlib.sha256(document).hexdigest()[:8]
 
 
-def _fill(folder: Path, files: Mapping[str, bytes], columns: Mapping[str, Columns]) -> None:
+def _fill(
+    folder: Path, document: bytes, facts: Mapping[str, Any], columns: Mapping[str, Columns]
+) -> None:
     folder.mkdir()
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
+    (folder / "scan.json").write_bytes(document)
+    paths = [folder / name for name in columns]
     # Side by side: encoding, compressing and waiting for the disk leave the interpreter free.
     with ThreadPoolExecutor() as workers:
-        list(workers.map(tables.write, columns.values(), (folder / name for name in columns)))
-        list(workers.map(synced, (folder / name for name in (*files, *columns))))
+        digests = list(workers.map(tables.write, columns.values(), paths))
+        held = dict(zip(columns, digests, strict=True))
+        (folder / "meta.json").write_text(json.dumps({**facts, "tables": held}))
+        list(workers.map(synced, (*paths, folder / "scan.json", folder / "meta.json")))
     synced(folder)
 
 
 def _damaged(path: Path) -> StoreError:
-    if not path.parent.exists():
+    if not os.path.lexists(path.parent):  # a link that leads nowhere was not removed
         return ScanGone("This scan was removed while it was read.", scan=path.parent.name)
     return StoreError(
         "A stored scan is damaged.",

@@ -1,5 +1,6 @@
 """One table of a snapshot as a Parquet file: columns in, columns out, the same bytes each time."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +34,8 @@ def _arrow(columns: Columns) -> "pa.Table":
     return pa.table({name: column(values) for name, values in columns.items()})
 
 
-def write(columns: Columns, path: Path) -> None:
-    """Put columns of equal length into a new Parquet file."""
+def write(columns: Columns, path: Path) -> str:
+    """Put columns of equal length into a new Parquet file; its SHA-256."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -52,14 +53,25 @@ def write(columns: Columns, path: Path) -> None:
         pq.write_table(
             table, file, compression="zstd", use_dictionary=repeating, write_statistics=False
         )
+    return _digest(path)
 
 
-def read(path: Path) -> "pd.DataFrame":
-    """The table as it was written; Unreadable where that is not possible."""
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read(path: Path, digest: str | None) -> "pd.DataFrame":
+    """The table as it was written; Unreadable where that is not possible.
+
+    `digest`: what `write` returned; None where that was not kept (scans of the first release).
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
+        if digest is not None and _digest(path) != digest:
+            raise Unreadable(path.name)
         # Not read_table: it would take "x=1" in the store's path for a column of the table.
         with pq.ParquetFile(path) as file:
             frame: pd.DataFrame = file.read().to_pandas()

@@ -282,3 +282,16 @@ def test_a_scan_without_a_time_is_listed_as_unreadable(tmp_path: Path) -> None:
 
     assert [row["block_number"] for row in answer["scans"]] == [whales_sample.BLOCK + 1]
     assert len(answer["problems"]) == 1
+
+
+def test_a_scan_whose_bands_lack_what_history_asks_for_is_counted(tmp_path: Path) -> None:
+    """A document that nobody of us wrote costs its own row, and no traceback."""
+    whales_sample.store(tmp_path)
+    made = whales_sample.scan(block=whales_sample.BLOCK + 10)
+    document = made["document"] | {"bands": [{"driver": "ETH"}]}
+    snapshots.write(tmp_path, 1, whales_sample.BLOCK + 10, whales_sample.HASH, True,
+                    whales_sample.as_bytes(document), made["positions"], made["legs"])  # fmt: skip
+
+    answer = answers.history(tmp_path, None, "ETH")
+
+    assert len(answer["scans"]) == len(answer["problems"]) == 1

@@ -214,3 +214,43 @@ def test_an_equals_sign_in_the_path_is_no_column(tmp_path):
     (tmp_path / "chain=1").mkdir()
     write(tmp_path / "chain=1", 10, "a")
     assert list(snapshots.newest(tmp_path / "chain=1", 1).legs()) == list(LEGS)
+
+
+@pytest.mark.parametrize("name", ["positions.parquet", "legs.parquet"])
+def test_a_table_of_another_scan_is_noticed(tmp_path, name):
+    """Whole and readable, but not the one that was written with the document."""
+    one = write(tmp_path, 10, "a")
+    other = snapshots.write(
+        tmp_path, 1, 11, HASH, True, b'{"text": "b"}', {"x": ["1"]}, {"y": ["2"]}
+    )
+    (one / name).write_bytes((other / name).read_bytes())
+    found = snapshots.listed(tmp_path, 1)[0]
+
+    with pytest.raises(StoreError, match="damaged"):
+        found.positions() if name.startswith("positions") else found.legs()
+
+
+def test_tables_of_the_first_release_have_no_digest(tmp_path):
+    """They are read as they are."""
+    path = write(tmp_path, 10, "a") / "meta.json"
+    path.write_text('{"complete": true, "order": 1}')
+
+    assert len(snapshots.newest(tmp_path, 1).positions()) == 3
+
+
+def test_a_link_that_leads_nowhere_is_damage_and_not_a_scan_that_left(tmp_path):
+    """It would be looked for again for ever."""
+    write(tmp_path, 10, "a")
+    (tmp_path / "scans" / "1" / "000000000011-00010203-0a0b0c0d").symlink_to(tmp_path / "nowhere")
+
+    with pytest.raises(StoreError, match="damaged"):
+        snapshots.newest(tmp_path, 1)
+
+
+def test_complete_is_true_or_false(tmp_path):
+    """A text is neither: "false" would count as true."""
+    path = write(tmp_path, 10, "a") / "meta.json"
+    path.write_text('{"complete": "false", "order": 1}')
+
+    with pytest.raises(StoreError, match="damaged"):
+        snapshots.newest(tmp_path, 1)
