@@ -4,8 +4,8 @@ A store is one directory:
 
     ledger.sqlite   cursors, accounts and their stored state (ledger.py)
     ledger.lock     held by the one scan that writes
-    scans/          finished scans, never changed once they are visible (snapshots.py), kept by a
-                    stated rule (retention.py)
+    scans/          finished scans, never changed once they are visible (snapshots.py, tables.py,
+                    meta.py), kept by a stated rule (retention.py)
 
 The directory must lie on a local POSIX file system: SQLite's WAL needs shared memory and the
 locks are `flock`s.

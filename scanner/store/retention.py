@@ -10,16 +10,15 @@ same scans leave the same history on every machine. A scan leaves whole: its dir
 away before its files go, so that a reader finds all of it or none.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scanner.errors import StoreError
-from scanner.store import errors_explained, locked, synced
+from scanner.store import errors_explained, locked, meta
 from scanner.store.snapshots import FOLDER, TABLES, Snapshot, listed
 
 HOUR, DAY = 3600, 86_400
@@ -112,10 +111,6 @@ def prune(directory: Path, chain_id: int, days: int = DAYS, *, spared: Path | No
 def _thin(scan: Snapshot) -> None:
     """Leave the document only; meta.json says so before the tables go."""
     if scan.has_tables:
-        path, aside = scan.path / "meta.json", scan.path / "meta.new"
-        meta = json.loads(path.read_bytes()) | {"thinned": True}
-        aside.write_text(json.dumps(meta))
-        synced(aside)
-        os.replace(aside, path)
+        meta.write(scan.path, replace(meta.read(scan.path), thinned=True))
     for name in TABLES:
         (scan.path / name).unlink(missing_ok=True)

@@ -19,13 +19,14 @@ import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scanner.errors import ScanGone, StoreError, UsageError
-from scanner.store import errors_explained, locked, synced, tables, writable_directory
+from scanner.store import errors_explained, locked, meta, synced, tables, writable_directory
+from scanner.store.meta import Meta, damaged
 from scanner.store.tables import Columns
 
 if TYPE_CHECKING:
@@ -57,25 +58,25 @@ class Snapshot:
     @property
     def has_tables(self) -> bool:
         """False once retention has left only the document."""
-        return not _meta(self.path)["thinned"]
+        return not meta.read(self.path).thinned
 
     @property
     def timestamp(self) -> int:
         """The block's time. [Unix seconds]"""
-        known: int | None = _meta(self.path)["timestamp"]
+        known = meta.read(self.path).timestamp
         try:
             return int(self.document()["block"]["timestamp"]) if known is None else known
         except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(self.path / "scan.json") from error
+            raise damaged(self.path / "scan.json") from error
 
     def document_bytes(self) -> bytes:
         """The document as it was written, checked against the digest in the directory's name."""
         try:
             document = (self.path / "scan.json").read_bytes()
         except OSError as error:
-            raise _damaged(self.path / "scan.json") from error
+            raise damaged(self.path / "scan.json") from error
         if not self.path.name.endswith(_digest(document)):
-            raise _damaged(self.path / "scan.json")
+            raise damaged(self.path / "scan.json")
         return document
 
     def document(self) -> dict[str, Any]:
@@ -83,7 +84,7 @@ class Snapshot:
         try:
             document: dict[str, Any] = json.loads(self.document_bytes())
         except ValueError as error:
-            raise _damaged(self.path / "scan.json") from error
+            raise damaged(self.path / "scan.json") from error
         return document
 
     def positions(self) -> "pd.DataFrame":
@@ -97,10 +98,10 @@ class Snapshot:
     def _table(self, name: str) -> "pd.DataFrame":
         try:
             if self.has_tables:
-                return tables.read(self.path / name, _meta(self.path)["tables"].get(name))
+                return tables.read(self.path / name, meta.read(self.path).tables.get(name))
         except tables.Unreadable as error:
             if self.has_tables:  # else retention was faster
-                raise _damaged(self.path / name) from error
+                raise damaged(self.path / name) from error
         raise StoreError(
             "The positions of this scan are no longer kept, only its bands and totals.",
             scan=self.scan_id,
@@ -122,8 +123,9 @@ def write(
 ) -> Path:
     """Store a finished scan in the store at `directory` and return where it lies.
 
-    A scan stored already (same block, same document) is left as it is. Tables are columns of
-    equal length: numpy arrays, or lists of str for text and for 256-bit integers.
+    A scan stored already (same block, same document) is left as it is, but for tables that
+    retention took or facts that are damaged: they are put back. Tables are columns of equal length:
+    numpy arrays, or lists of str for text and for 256-bit integers.
 
     Raises
     ------
@@ -141,14 +143,17 @@ def write(
             aside = scans / ".writing"
             if aside.exists():  # left by a killed run: whoever lives holds the lock
                 shutil.rmtree(aside)
-            if final.exists():
+            held = _facts(final)
+            if held is not None and not held.thinned:
                 return final
-            order = 1 + _last_order(final.parent, block_number)
-            facts = {"complete": complete, "order": order, "timestamp": timestamp}
+            order = held.order if held else 1 + _last_order(final.parent, block_number)
             try:
-                _fill(aside, document, facts, columns)
+                _fill(aside, document, Meta(complete, order, timestamp), columns)
                 final.parent.mkdir(exist_ok=True)
-                os.rename(aside, final)
+                if final.exists():
+                    _restore(aside, final)
+                else:
+                    os.rename(aside, final)
             except BaseException:
                 shutil.rmtree(aside, ignore_errors=True)
                 raise
@@ -201,7 +206,7 @@ def listed(
     found = []
     for block, path in sorted(_listed(directory / FOLDER / str(chain_id))):
         try:
-            meta = _meta(path)
+            facts = meta.read(path)
         except ScanGone:
             continue
         except StoreError as error:
@@ -209,17 +214,17 @@ def listed(
                 raise
             damaged.append(error)
             continue
-        found.append(((block, meta["order"]), path, meta["complete"]))
+        found.append(((block, facts.order), path, facts.complete))
     return [Snapshot(path, chain_id, key[0], complete) for key, path, complete in sorted(found)]
 
 
 def _newest(folder: Path, chain_id: int, complete: bool | None) -> Snapshot | None:
     for block, group in groupby(sorted(_listed(folder), reverse=True), key=lambda pair: pair[0]):
-        found = [(_meta(path), path) for _, path in group]
-        fit = [(meta, path) for meta, path in found if meta["complete"] or not complete]
+        found = [(meta.read(path), path) for _, path in group]
+        fit = [(facts, path) for facts, path in found if facts.complete or not complete]
         if fit:
-            meta, path = max(fit, key=lambda pair: pair[0]["order"])
-            return Snapshot(path, chain_id, block, meta["complete"])
+            facts, path = max(fit, key=lambda pair: pair[0].order)
+            return Snapshot(path, chain_id, block, facts.complete)
     return None
 
 
@@ -254,51 +259,36 @@ def _last_order(folder: Path, block_number: int) -> int:
     for block, path in _listed(folder):
         if block == block_number:
             with suppress(StoreError):  # a damaged scan must not keep a whole one from being stored
-                orders.append(_meta(path)["order"])
+                orders.append(meta.read(path).order)
     return max(orders)
-
-
-def _meta(path: Path) -> dict[str, Any]:
-    try:
-        meta = json.loads((path / "meta.json").read_bytes())
-        timestamp = meta.get("timestamp")  # scans of the first release do not have it
-        if not isinstance(meta["complete"], bool):
-            raise TypeError("complete or not is no matter of taste")
-        return {
-            "complete": meta["complete"],
-            "order": int(meta["order"]),
-            "timestamp": None if timestamp is None else int(timestamp),
-            "thinned": bool(meta.get("thinned", False)),
-            "tables": dict(meta.get("tables", {})),
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path / "meta.json") from error
 
 
 def _digest(document: bytes) -> str:
     return hashlib.sha256(document).hexdigest()[:8]
 
 
-def _fill(
-    folder: Path, document: bytes, facts: Mapping[str, Any], columns: Mapping[str, Columns]
-) -> None:
+def _fill(folder: Path, document: bytes, facts: Meta, columns: Mapping[str, Columns]) -> None:
     folder.mkdir()
     (folder / "scan.json").write_bytes(document)
     paths = [folder / name for name in columns]
     # Side by side: encoding, compressing and waiting for the disk leave the interpreter free.
     with ThreadPoolExecutor() as workers:
         digests = list(workers.map(tables.write, columns.values(), paths))
-        held = dict(zip(columns, digests, strict=True))
-        (folder / "meta.json").write_text(json.dumps({**facts, "tables": held}))
-        list(workers.map(synced, (*paths, folder / "scan.json", folder / "meta.json")))
+        meta.write(folder, replace(facts, tables=dict(zip(columns, digests, strict=True))))
+        list(workers.map(synced, (*paths, folder / "scan.json")))
     synced(folder)
 
 
-def _damaged(path: Path) -> StoreError:
-    if not os.path.lexists(path.parent):  # a link that leads nowhere was not removed
-        return ScanGone("This scan was removed while it was read.", scan=path.parent.name)
-    return StoreError(
-        "A stored scan is damaged.",
-        file=path,
-        fix=f"remove {path.parent} and run `bandscan scan` again",
-    )
+def _facts(folder: Path) -> Meta | None:
+    """What is known of a scan that may be stored; None where it is not, or is damaged."""
+    with suppress(StoreError):
+        return meta.read(folder)
+    return None
+
+
+def _restore(aside: Path, final: Path) -> None:
+    """Put back what a stored scan has lost; meta.json says so last."""
+    for name in ("scan.json", *TABLES, meta.FILE):
+        os.replace(aside / name, final / name)
+    synced(final)
+    shutil.rmtree(aside)

@@ -229,3 +229,29 @@ def test_readers_see_a_whole_newest_scan_while_hundreds_come_and_go(tmp_path: Pa
     assert not failures
     assert seen[0] > 150
     assert os.listdir(tmp_path / "scans" / "1")
+
+
+def test_a_scan_of_an_old_block_gets_its_tables_back(tmp_path: Path) -> None:
+    """Scanned again after retention took them: somebody wants to look at its positions."""
+    write(tmp_path, 0)
+    write(tmp_path, 400)
+    prune(tmp_path, 1)
+    before = snapshots.listed(tmp_path, 1)
+    assert not before[0].has_tables
+
+    path = write(tmp_path, 0)
+
+    after = snapshots.listed(tmp_path, 1)
+    assert after == before
+    assert path == after[0].path
+    assert len(after[0].positions()) == len(after[0].legs()) == 1
+    assert not (tmp_path / "scans" / ".writing").exists()
+
+
+def test_a_scan_with_damaged_facts_is_healed_by_scanning_again(tmp_path: Path) -> None:
+    """What is whole replaces it; nothing of the new scan is lost."""
+    path = write(tmp_path, 0)
+    (path / "meta.json").write_text("{")
+
+    assert write(tmp_path, 0) == path
+    assert [scan.complete for scan in snapshots.listed(tmp_path, 1)] == [True]
