@@ -33,7 +33,6 @@ COLUMNS = {
     "largest_debt": "untrusted",
 }
 
-FORMATS = (".parquet", ".csv")
 _CHUNK = 50_000  # rows held as Python objects at a time
 
 

@@ -3,10 +3,10 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from api.process import Answer
 from scanner.outputs.api.app import Parts, application
 from scanner.outputs.api.board import Board
 from scanner.outputs.api.front import Front
@@ -19,19 +19,6 @@ from scanner.serving.showing import Store
 HOST = b"127.0.0.1:8080"
 RULES = Rules(hosts=frozenset({HOST, b"localhost:8080"}))
 SCAN = "000000000007-5e5e5e5e-00000007"
-
-
-@dataclass
-class Response:
-    """What a client gets."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 class Api:
@@ -55,7 +42,7 @@ class Api:
         host: bytes | None = HOST,
         headers: tuple[tuple[bytes, bytes], ...] = (),
         **named: str,
-    ) -> Response:
+    ) -> Answer:
         """One request; `named` are headers, with _ for -."""
         raw = target.encode() if isinstance(target, str) else target
         sent = [(b"host", host)] if host is not None else []
@@ -88,7 +75,7 @@ def scope_of(
     }
 
 
-async def _asked(front: Front, scope: dict[str, Any]) -> Response:
+async def _asked(front: Front, scope: dict[str, Any]) -> Answer:
     started: list[Any] = []
     body = bytearray()
 
@@ -107,7 +94,7 @@ async def _asked(front: Front, scope: dict[str, Any]) -> Response:
     for name, value in start["headers"]:
         key = name.decode()
         headers[key] = f"{headers[key]}, {value.decode()}" if key in headers else value.decode()
-    return Response(start["status"], headers, bytes(body))
+    return Answer(start["status"], headers, bytes(body))
 
 
 def of_store(directory: Path, rules: Rules = RULES, **more: Any) -> Api:

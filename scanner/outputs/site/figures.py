@@ -7,6 +7,7 @@ import math
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
+from scanner.outputs import words
 from scanner.outputs.words import MISSING, number
 
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
@@ -159,11 +160,7 @@ def coverage(fraction: object) -> str:
     >>> coverage(1.0), coverage(0.9999999), coverage(0.93318), coverage(1.0000001)
     ('100.000%', '99.999%', '93.318%', 'over 100%')
     """
-    found = number(fraction)
-    if found is None:
-        return MISSING
-    # 1e-9 of a percent: 0.93318 is stored as 0.93317999…, which is no missing debt
-    return "over 100%" if found > 1 else f"{math.floor(found * 1e5 + 1e-9) / 1e3:.3f}%"
+    return words.coverage(fraction).replace(" %", "%")
 
 
 def health_factor(value: object) -> str:
