@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from scanner.core.positions import Holdings
 from scanner.errors import Problem
 from scanner.protocols import Identity, Parity, Survey, UnknownRow
@@ -33,35 +35,77 @@ def of(scanned: Sequence[tuple[str, str, Survey, Parity]]) -> Certificate:
     proof = Certificate()
     for protocol, market, survey, parity in scanned:
         where = {"protocol": protocol, "market": market}
-        found = [*_identities(survey.identities, where, proof)]
-        proof.identities += found
+        proof.identities += _identities(survey.identities, where, proof)
         proof.parity.append({**where, **vars(parity)})
         proof.problems += _parity_problems(parity, protocol, market)
         proof.unknown += [_unknown(row, where) for row in survey.unknown]
-        holds = all(identity.holds for identity in survey.identities)
-        good = holds and not parity.mismatches and not parity.unread
-        good &= not any(problem.fatal for problem in survey.problems)
-        proof.markets.append(
-            {
-                **where,
-                **{k: survey.facts[k] for k in ("pool", "revision", "version", "reserves")},
-                "borrowers": survey.holdings.legs.positions,
-                "unknown_accounts": sum(row.accounts for row in survey.unknown),
-                "complete": bool(good),
-            }
-        )
-        proof.complete &= bool(good)
+        rows = _markets(survey, parity, where)
+        proof.markets += rows
+        proof.complete &= all(row["complete"] for row in rows)
+        proof.complete &= not any(problem.fatal for problem in survey.problems)
+        proof.complete &= all(identity.holds for identity in survey.identities)
     _judge_unknown(scanned, proof)
     return proof
+
+
+def unread(protocol: str, market: str, address: bytes) -> dict[str, Any]:
+    """The row of a market of which nothing could be read: null is not zero."""
+    return {
+        "protocol": protocol,
+        "market": market,
+        "pool": "0x" + address.hex(),
+        "revision": None,
+        "version": None,
+        "reserves": None,
+        "borrowers": None,
+        "unknown_accounts": None,
+        "complete": False,
+        "details": {},
+    }
+
+
+def _markets(survey: Survey, parity: Parity, where: dict[str, str]) -> list[dict[str, Any]]:
+    """One row per market: the deployment's own, or each isolated market inside it."""
+    holdings, own = survey.holdings, where["market"]
+    names, details = holdings.market_names(), getattr(survey, "details", {})
+    names = [own if name == holdings.market else name for name in names]
+    told = {i.market for i in survey.identities} | {row.market for row in survey.unknown}
+    names += sorted({*told, *details} - {"", *names})
+    if holdings.markets:
+        names = sorted(names)
+    counts = dict.fromkeys(names, 0)
+    borrowers = np.bincount(holdings.place_of(), minlength=len(holdings.market_names()))
+    counts.update(zip(holdings.markets or [own], borrowers.tolist(), strict=True))
+    checked = not parity.mismatches and not parity.unread
+    rows = []
+    for name in names:
+        mine = (own, name)
+        good = checked and all(i.holds for i in survey.identities if (i.market or own) in mine)
+        good &= not any(p.fatal for p in survey.problems if p.market in (None, *mine))
+        unknown = [row for row in survey.unknown if (row.market or own) == name]
+        rows.append(
+            {
+                **where,
+                "market": name,
+                **{k: survey.facts[k] for k in ("pool", "revision", "version", "reserves")},
+                "borrowers": counts[name],
+                "unknown_accounts": sum(row.accounts for row in unknown),
+                "complete": bool(good),
+                "details": details.get(name, {}),
+            }
+        )
+    return rows
 
 
 def _identities(
     identities: Sequence[Identity], where: dict[str, str], proof: Certificate
 ) -> list[dict[str, Any]]:
     rows = []
-    for one in sorted(identities, key=lambda i: (i.asset, i.kind)):
+    for one in sorted(identities, key=lambda i: (i.market, i.asset, i.kind)):
+        market = one.market or where["market"]
         row: dict[str, Any] = {
             **where,
+            "market": market,
             "asset": "0x" + one.asset.hex(),
             "symbol": one.symbol,
             "kind": one.kind,
@@ -82,7 +126,7 @@ def _identities(
                     "debt_missing",
                     f"{one.symbol}: {text}",
                     where["protocol"],
-                    where["market"],
+                    market,
                     fatal=True,
                 )
             )
@@ -108,6 +152,7 @@ def _unknown(row: UnknownRow, where: dict[str, str]) -> dict[str, Any]:
     whole = bool(row.debts) and len(priced) == len(row.debts)
     return {
         **where,
+        "market": row.market or where["market"],
         "asset": "0x" + row.asset.hex() if any(row.asset) else None,
         "why": row.why,
         "accounts": row.accounts,

@@ -41,11 +41,12 @@ def findings(
     asked: Sequence[str],
     surveyed: Sequence[Surveyed],
     problems: Sequence[Problem],
+    unread: Sequence[dict[str, Any]] = (),
 ) -> Findings:
     """Prices, bands, ticks and certificate of all markets at one block.
 
     `asked` are the shocks of the request; every driver found where none is asked for. `problems`
-    were met before any market was read.
+    were met before any market was read; `unread` are the rows of markets that could not be.
     """
     surveys = [one.survey for one in surveyed]
     holdings = [survey.holdings for survey in surveys]
@@ -78,15 +79,12 @@ def findings(
             "hash": "0x" + block.hash.hex(),
             "timestamp": block.timestamp,
         },
-        "complete": proof.complete and not any(p.fatal for p in problems),
+        "complete": proof.complete and not unread and not any(p.fatal for p in problems),
         "shocks": [f"{kind}:{name}" if kind != "market" else kind for kind, name in wanted],
         "tick_ratio": TICK_RATIO,
         "certificate": proof.identities,
         "parity": proof.parity,
-        "markets": [
-            {**market, "driver_feeds": feed}
-            for market, feed in zip(proof.markets, feeds, strict=True)
-        ],
+        "markets": _markets(proof.markets, surveyed, feeds, unread),
         "drivers": lists["drivers"],
         "tokens": certificate.tokens(holdings),
         "bands": lists["bands"],
@@ -97,6 +95,22 @@ def findings(
     }
     positions = rows.position_columns(holdings, shocks)
     return Findings(document, positions, rows.leg_columns(holdings))
+
+
+def _markets(
+    rows: Sequence[dict[str, Any]],
+    surveyed: Sequence[Surveyed],
+    feeds: Sequence[dict[str, Any]],
+    unread: Sequence[dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Every market's row with the feeds of its drivers, by protocol and name."""
+    of: dict[tuple[str, str], dict[str, Any]] = {}
+    for one, feed in zip(surveyed, feeds, strict=True):
+        for name in (one.row.name, *one.survey.holdings.markets):
+            of[one.row.protocol, name] = feed
+    every = [{**r, "driver_feeds": of.get((r["protocol"], r["market"]), {})} for r in rows]
+    every += [{**row, "driver_feeds": {}} for row in unread]
+    return sorted(every, key=lambda row: (row["protocol"], row["market"]))
 
 
 def _parsed(shock: str) -> tuple[str, str]:

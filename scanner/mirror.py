@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
-from scanner.core.states import States
+from scanner.core.states import States, keys
 from scanner.errors import ReadError
 from scanner.opening import Opened
+from scanner.protocols import key_width
 from scanner.store.ledger import Cursor, Ledger
 from scanner.watching import Watch
 
@@ -31,7 +32,7 @@ def mirror(
     Returns
     -------
     states : States
-    failed : uint8 array, shape (k, 20)
+    failed : uint8 array, shape (k, width)
         Accounts that could not be read; they have no row in `states`.
     """
     work = _Work(ledger, market_number(ledger, chain, one), chain, one, watch)
@@ -43,7 +44,7 @@ def mirror(
         return work.afresh()
     work.discover(cursor.block + 1 if cursor else first_block(node, chain, one, watch))
     work.refresh()
-    return _usable(ledger.load(work.number), ledger.stale(work.number))
+    return _usable(ledger.load(work.number, work.width), ledger.stale(work.number, work.width))
 
 
 def market_number(ledger: Ledger, chain: Chain, one: Opened) -> int:
@@ -88,6 +89,11 @@ class _Work:
     one: Opened
     watch: Watch
 
+    @property
+    def width(self) -> int:
+        """Bytes of a key in the ledger."""
+        return key_width(self.one.adapter)
+
     def discover(self, start: int) -> None:
         """Follow the logs from block `start`: new borrowers, and accounts that were touched."""
         adapter, market, end = self.one.adapter, self.one.market, self.chain.block.number
@@ -101,7 +107,7 @@ class _Work:
 
     def refresh(self) -> None:
         """Read and store the state of every account that has none, or an outdated one."""
-        stale = self.ledger.stale(self.number)
+        stale = self.ledger.stale(self.number, self.width)
         self.watch.step(f"{self.one.row.name}: accounts", len(stale))
         done = 0
         for states, failed in self.one.adapter.read(self.chain, self.one.market, stale):
@@ -115,25 +121,25 @@ class _Work:
         What the ledger holds is newer, and says nothing of the way there. Borrowers who came after
         the block are read as well; they have no debt there.
         """
-        accounts = self.ledger.accounts(self.number)
+        accounts = self.ledger.accounts(self.number, self.width)
         self.watch.step(
             f"{self.one.row.name}: accounts at block {self.chain.block.number}", len(accounts)
         )
         parts = list(self.one.adapter.read(self.chain, self.one.market, accounts))
         states = States(
-            np.concatenate([np.zeros((0, 20), np.uint8), *(s.accounts for s, _ in parts)]),
+            np.concatenate([np.zeros((0, self.width), np.uint8), *(s.accounts for s, _ in parts)]),
             np.concatenate([np.zeros(0, np.int64), *(s.counts for s, _ in parts)]),
             np.concatenate([np.zeros(0, np.int64), *(s.slot for s, _ in parts)]),
             np.concatenate([np.zeros((0, 32), np.uint8), *(s.value for s, _ in parts)]),
         )
-        return states, np.concatenate([np.zeros((0, 20), np.uint8), *(f for _, f in parts)])
+        return states, np.concatenate([np.zeros((0, self.width), np.uint8), *(f for _, f in parts)])
 
 
 def _usable(states: States, stale: U8) -> tuple[States, U8]:
     """Leave out accounts whose stored state is out of date and could not be read again."""
     if not len(stale):
         return states, stale
-    old = np.isin(states.accounts.view("S20").ravel(), np.ascontiguousarray(stale).view("S20"))
+    old = np.isin(keys(states.accounts), keys(stale))
     records = np.repeat(~old, states.counts)
     kept = States(
         states.accounts[~old], states.counts[~old], states.slot[records], states.value[records]

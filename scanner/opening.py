@@ -6,11 +6,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from scanner import certificate
 from scanner.chain.connect import Node, connect
 from scanner.chain.pinned import Chain
-from scanner.deployments import ChainInfo, Market, chain_info, markets
+from scanner.deployments import ChainInfo, Fields, Market, chain_info, markets
 from scanner.errors import MarketError, Problem, UsageError
-from scanner.protocols import Adapter, adapters
+from scanner.protocols import SOME, Adapter, Survey, adapters, optional_fields
 from scanner.store.retention import DAYS
 from scanner.watching import Watch
 
@@ -67,11 +68,16 @@ def connected(request: Request) -> tuple[Node, ChainInfo]:
 
 @dataclass(frozen=True)
 class Opening:
-    """The pinned chain, its markets there, and what had to be left out."""
+    """The pinned chain, its markets there, and what had to be left out.
+
+    `unread` are the document's rows of the markets left out, `shocks` all that something follows.
+    """
 
     chain: Chain
     markets: list[Opened]
     problems: list[Problem]
+    unread: list[dict[str, Any]]
+    shocks: set[str]
 
 
 def opened(node: Node, info: ChainInfo, request: Request, watch: Watch) -> Opening:
@@ -85,7 +91,7 @@ def opened(node: Node, info: ChainInfo, request: Request, watch: Watch) -> Openi
     listed = _listed(request, info)
     chain = node.pin(request.block, info.lag)
     found: list[Opened] = []
-    problems: list[Problem] = []
+    failed: list[tuple[Problem, dict[str, Any]]] = []
     for row in _begun(listed, chain.block.number, watch):
         adapter = adapters()[row.protocol]
         try:
@@ -93,19 +99,40 @@ def opened(node: Node, info: ChainInfo, request: Request, watch: Watch) -> Openi
         except MarketError as error:
             if row.source == "file" or len(listed) == 1:
                 raise
-            problems.append(
-                Problem("market_unreadable", error.what, row.protocol, row.name, fatal=True)
-            )
+            failed.append(unreadable(row, adapter, error))
     if not found:
         raise UsageError(
             "none of the markets can be read",
-            **{problem.market or "": problem.message for problem in problems},
+            **{problem.market or "": problem.message for problem, _ in failed},
         )
     known = {shock for one in found for shock in one.adapter.shocks(one.market)}
-    for shock in request.shocks:
-        if shock not in known:
-            raise _unknown_shock(shock, known)
-    return Opening(chain, found, problems)
+    if SOME not in known:  # else it shows once the accounts are read
+        require_shocks(request.shocks, (), known)
+    problems, unread = [problem for problem, _ in failed], [row for _, row in failed]
+    return Opening(chain, found, problems, unread, known)
+
+
+def unreadable(row: Market, adapter: Adapter, error: MarketError) -> tuple[Problem, dict[str, Any]]:
+    """What the document says of a market that could not be read: a problem, and its row."""
+    problem = Problem("market_unreadable", error.what, row.protocol, row.name, fatal=True)
+    address = row.addresses[adapter.ADDRESSES[0]]
+    return problem, certificate.unread(row.protocol, row.name, address)
+
+
+def require_shocks(asked: Sequence[str], surveys: Sequence[Survey], known: set[str]) -> None:
+    """Refuse a shock that nothing follows; `known` are those told by the markets themselves.
+
+    Raises
+    ------
+    UsageError
+    """
+    found = set(known)
+    for survey in surveys:
+        found |= {f"driver:{name}" for name in survey.drivers}
+        found |= {f"token:{token.symbol}" for token in survey.holdings.tokens}
+    for shock in asked:
+        if shock not in found:
+            raise _unknown_shock(shock, found)
 
 
 def _unknown_shock(shock: str, known: set[str]) -> UsageError:
@@ -123,7 +150,10 @@ def _unknown_shock(shock: str, known: set[str]) -> UsageError:
 
 
 def _listed(request: Request, info: ChainInfo) -> list[Market]:
-    needs = {name: adapter.ADDRESSES for name, adapter in adapters().items()}
+    needs = {
+        name: Fields(adapter.ADDRESSES, optional_fields(adapter))
+        for name, adapter in adapters().items()
+    }
     found = markets(info.chain_id, request.protocols or None, request.deployments, needs)
     if not found:
         raise UsageError(

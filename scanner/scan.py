@@ -11,10 +11,18 @@ from typing import Any
 
 from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
-from scanner.errors import ReadError, StateGone, StoreError
+from scanner.errors import MarketError, Problem, ReadError, StateGone, StoreError
 from scanner.findings import Surveyed, findings
 from scanner.mirror import market_number, mirror
-from scanner.opening import Opened, Request, connected, opened
+from scanner.opening import (
+    Opened,
+    Opening,
+    Request,
+    connected,
+    opened,
+    require_shocks,
+    unreadable,
+)
 from scanner.outputs.document import encode
 from scanner.store import retention, snapshots
 from scanner.store.ledger import Ledger
@@ -56,10 +64,7 @@ def run(request: Request, watch: Watch = SILENT) -> Finished:
         with Ledger.open(request.store, write=True) as ledger:
             for pins in range(_PINS):
                 try:
-                    surveyed = [
-                        _survey(ledger, node, here.chain, one, request, watch)
-                        for one in here.markets
-                    ]
+                    surveyed, failed = _surveys(ledger, node, here, request, watch)
                     break
                 except StateGone:
                     old = here.chain.block.number
@@ -74,7 +79,10 @@ def run(request: Request, watch: Watch = SILENT) -> Finished:
                     )
         watch.step("prices and bands", None)
         chain = here.chain
-        found = findings(chain.chain_id, chain.block, request.shocks, surveyed, here.problems)
+        require_shocks(request.shocks, [one.survey for one in surveyed], here.shocks)
+        problems = [*here.problems, *(problem for problem, _ in failed)]
+        unread = [*here.unread, *(row for _, row in failed)]
+        found = findings(chain.chain_id, chain.block, request.shocks, surveyed, problems, unread)
         if not chain.still_canonical():
             raise ReadError(
                 f"block {chain.block.number} was reorganised away while it was read",
@@ -101,6 +109,30 @@ def run(request: Request, watch: Watch = SILENT) -> Finished:
         except StoreError as error:  # the scan itself is safe and is what was asked for
             watch.say(f"old scans could not be removed: {error.what}")
     return Finished(found.document, content, complete, found.positions, path, facts)
+
+
+Failure = tuple[Problem, dict[str, Any]]
+
+
+def _surveys(
+    ledger: Ledger, node: Node, here: Opening, request: Request, watch: Watch
+) -> tuple[list[Surveyed], list[Failure]]:
+    """Every market, and what became of those that answer like no market of their protocol.
+
+    One protocol's failure leaves the others whole: it is named, its row says that nothing is known,
+    and the scan is incomplete.
+    """
+    surveyed: list[Surveyed] = []
+    failed: list[Failure] = []
+    for one in here.markets:
+        try:
+            surveyed.append(_survey(ledger, node, here.chain, one, request, watch))
+        except MarketError as error:
+            if len(here.markets) == 1:
+                raise
+            failed.append(unreadable(one.row, one.adapter, error))
+            watch.say(f"{one.row.protocol} {one.row.name}: left out, {error.what}")
+    return surveyed, failed
 
 
 def _survey(

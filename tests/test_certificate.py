@@ -18,12 +18,19 @@ FACTS = {"pool": "0x", "revision": 10, "version": "3.6", "reserves": 1, "known_r
 def survey_of(identity: Identity, parity: Parity) -> Any:
     """A survey of one market of which only what a certificate looks at is there."""
     legs = SimpleNamespace(positions=5, owed=lambda: np.array([10.0]))
+    holdings = SimpleNamespace(
+        legs=legs,
+        market="core",
+        markets=(),
+        market_names=lambda: ["core"],
+        place_of=lambda: np.zeros(5, np.int64),
+    )
     return SimpleNamespace(
         identities=[identity],
         unknown=[],
         problems=[],
         facts=FACTS,
-        holdings=SimpleNamespace(legs=legs),
+        holdings=holdings,
         parity=lambda chain, count: parity,
     )
 

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from .integers import Integers
 from .legs import Legs
 from .rounding import significant, to_cents
 from .shocks import Shock
@@ -47,6 +48,11 @@ class Holdings:
         inf where the debt is worth nothing.
     liquidatable : bool array
         Health factor below 1 at the block, decided in the protocol's integers.
+    markets : tuple of str
+        Names of the isolated markets inside, where a protocol keeps many under one contract
+        (Morpho's ids, Maker's ilks); empty where there is but one.
+    place : int64 array, shape (positions,), or None
+        Which of `markets` a position is in.
     """
 
     protocol: str
@@ -58,6 +64,26 @@ class Holdings:
     amounts: npt.NDArray[np.object_]
     health_factor: F64
     liquidatable: Bool
+    markets: tuple[str, ...] = ()
+    place: I64 | None = None
+
+    def market_names(self) -> list[str]:
+        """The markets that the positions may be in; `place_of` points into them."""
+        return list(self.markets) or [self.market]
+
+    def place_of(self) -> I64:
+        """Each position's market, as a place in `market_names`. Shape (positions,)."""
+        return np.zeros(self.legs.positions, np.int64) if self.place is None else self.place
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A price feed: 20-byte address, what it says of itself, its unit, its present answer."""
+
+    address: bytes
+    description: str
+    scale: int
+    present: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +97,7 @@ class Exposure:
         Whether any leg follows the shock.
     side : int8 array
         +1 long, -1 short, 0 none.
-    raw : int64 array
+    raw : int64 array, or Python integers where they do not fit
         p* as the feed's integer; 0 where side is 0.
     ratio : float64 array
         p* over the present answer; NaN where side is 0.
@@ -82,16 +108,33 @@ class Exposure:
         already liquidatable). [USD, whole cents]
     callable : bool array
         Whether any pair can be called there.
+    feeds, feed : tuple of Feed, int64 array or None
+        Where `raw` is of another feed than the shock's own: which feeds, and each position's.
+    early_raw, early_ratio : arrays or None
+        A second, marked level that is met first (Morpho's pre-liquidation), as `raw` and `ratio`;
+        0 and NaN where there is none.
     """
 
     shock: Shock
     touched: Bool
     side: I8
-    raw: I64
+    raw: Integers
     ratio: F64
     at_risk: F64
     seizable: F64
     callable: Bool
+    feeds: tuple[Feed, ...] = ()
+    feed: I64 | None = None
+    early_raw: Integers | None = None
+    early_ratio: F64 | None = None
+
+    def raw_feeds(self) -> tuple[tuple[Feed, ...], I64]:
+        """The feeds that `raw` counts in, and each position's. Shape (positions,)."""
+        if self.feed is not None:
+            return self.feeds, self.feed
+        shock = self.shock
+        one = Feed(shock.feed, shock.description, shock.scale, shock.present)
+        return (one,), np.zeros(len(self.side), np.int64)
 
     @cached_property
     def price(self) -> F64:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .legs import Legs
 from .positions import Exposure, Holdings
+from .rounding import significant
 
 U8 = npt.NDArray[np.uint8]
 I8 = npt.NDArray[np.int8]
@@ -62,7 +63,7 @@ def position_columns(
         untouched = np.ones(len(addresses), np.bool_)
         whole = {
             "protocol": np.full(len(addresses), one.protocol, object),
-            "market": np.full(len(addresses), one.market, object),
+            "market": np.array(one.market_names(), object)[one.place_of()],
             "account": addresses,
             "owner": owners,
             "health_factor": one.health_factor,
@@ -99,7 +100,7 @@ def leg_columns(holdings: Sequence[Holdings]) -> Columns:
         parts.append(
             {
                 "protocol": np.full(size, one.protocol, object),
-                "market": np.full(size, one.market, object),
+                "market": np.array(one.market_names(), object)[one.place_of()][legs.position],
                 "account": hex_addresses(one.accounts)[legs.position],
                 "token": by_token(["0x" + t.address.hex() for t in tokens]),
                 "symbol": by_token([t.symbol for t in tokens]),
@@ -121,19 +122,30 @@ def _exposed(name: str, exposure: Exposure, rows: I64) -> Columns:
     shock, side = exposure.shock, exposure.side[rows]
     raw = digits(exposure.raw[rows])
     raw[side == 0] = ""
+    nothing = np.full(len(rows), np.nan)
     dollars = shock.kind != "market"
-    price = exposure.price[rows] if dollars else np.full(len(rows), np.nan)
+    price = exposure.price[rows] if dollars else nothing
+    feeds, of = exposure.raw_feeds()
+    address = np.array(["0x" + f.address.hex() if f.address else "" for f in feeds], object)
+    scale = np.array([f.scale for f in feeds], object)
+    early, early_raw = nothing, np.full(len(rows), "", object)
+    if exposure.early_raw is not None and exposure.early_ratio is not None:
+        early = significant(exposure.early_ratio[rows] * shock.spot) if dollars else nothing
+        some = exposure.early_raw[rows] != 0
+        early_raw[some] = digits(exposure.early_raw[rows][some])
     return {
         "driver": np.full(len(rows), name, object),
         "side": SIDE_NAMES[side],
         "liquidation_price_usd": price,
         "liquidation_ratio": exposure.ratio[rows],
         "liquidation_price_raw": raw,
-        "price_feed": np.full(len(rows), "0x" + shock.feed.hex() if shock.feed else "", object),
-        "price_scale": np.full(len(rows), shock.scale, np.int64),
+        "price_feed": address[of[rows]],
+        "price_scale": scale[of[rows]].astype(np.float64),
         "collateral_at_risk_usd": exposure.at_risk[rows],
         "seizable_usd": exposure.seizable[rows],
         "callable": exposure.callable[rows],
+        "pre_liquidation_price_usd": early,
+        "pre_liquidation_price_raw": early_raw,
     }
 
 
@@ -146,10 +158,12 @@ def _unexposed(size: int) -> Columns:
         "liquidation_ratio": nan,
         "liquidation_price_raw": empty,
         "price_feed": empty,
-        "price_scale": np.zeros(size, np.int64),
+        "price_scale": np.zeros(size),
         "collateral_at_risk_usd": np.zeros(size),
         "seizable_usd": np.zeros(size),
         "callable": np.zeros(size, np.bool_),
+        "pre_liquidation_price_usd": nan,
+        "pre_liquidation_price_raw": empty,
     }
 
 
@@ -190,22 +204,28 @@ _ORDER = (
     "already_liquidatable",
     "largest_collateral",
     "largest_debt",
+    "pre_liquidation_price_usd",
+    "pre_liquidation_price_raw",
 )
 
 
 def _sorted(parts: Sequence[_Part]) -> Columns:
     """The rows of all parts by driver, side, protocol, market, account.
 
-    Each part has one driver and one market, whose positions are sorted by account: so the order is
-    that of small whole numbers, without a look at the text.
+    Each part has one driver, and positions sorted by account: so the order is that of small whole
+    numbers, without a look at the text.
     """
     drivers = sorted({part.driver for part in parts})
-    markets = sorted({(part.holdings.protocol, part.holdings.market) for part in parts})
+    markets = sorted(
+        {(p.holdings.protocol, name) for p in parts for name in p.holdings.market_names()}
+    )
+    number = {market: place for place, market in enumerate(markets)}
     ranks = []
     for part in parts:
-        market = markets.index((part.holdings.protocol, part.holdings.market))
+        one = part.holdings
+        names = np.array([number[one.protocol, name] for name in one.market_names()], np.int64)
         rank = 3 * drivers.index(part.driver) + _SIDE_RANKS[part.side]
-        ranks.append(rank * len(markets) + market)
+        ranks.append(rank * len(markets) + names[one.place_of()[part.position]])
     position = np.concatenate([part.position for part in parts])
     order = np.lexsort((position, np.concatenate(ranks)))
     return {name: np.concatenate([part.columns[name] for part in parts])[order] for name in _ORDER}

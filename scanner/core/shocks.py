@@ -6,7 +6,7 @@ feed's answer p: p itself, `floor(p * ratio / 10**decimals)` through an exchange
 where only the co-movement is known, `floor(p * price / present)`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +39,8 @@ class Shock:
     follows : bool array, shape (tokens,)
         Which tokens move.
     whole, rest, unit : int64 arrays, shape (tokens,)
-        A follower's price is floor(p * (whole * unit + rest) / unit).
+        A follower's price is floor(p * (whole * unit + rest) / unit). Empty where the protocol has
+        a rule of its own.
     """
 
     name: str
@@ -49,9 +50,9 @@ class Shock:
     scale: int
     present: int
     follows: Bool
-    whole: I64
-    rest: I64
-    unit: I64
+    whole: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    rest: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    unit: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def spot(self) -> float:

@@ -18,7 +18,9 @@ class States:
 
     Attributes
     ----------
-    accounts : uint8[n, 20]
+    accounts : uint8[n, width]
+        20-byte addresses; where one address may hold several positions, with the market's 32-byte
+        id behind it.
     counts : int64[n]
         Records of each account; 0 for one that has nothing (left).
     slot : int64[m]
@@ -31,3 +33,9 @@ class States:
     counts: I64
     slot: I64
     value: U8
+
+
+def keys(accounts: U8) -> npt.NDArray[np.bytes_]:
+    """Rows of uint8[n, width] as n byte strings that sort and compare like them."""
+    width = accounts.shape[1]
+    return np.ascontiguousarray(accounts).view(f"S{width}").ravel()

@@ -3,17 +3,19 @@
     chains.toml     chains: names, safe lag, Multicall3, endpoints that need no key
     aave_v3.toml    one file per protocol: its markets and their first blocks
     tokens.toml     which driver a token follows, by address, symbol and feed description
+    feeds.toml      dollar price feeds by chain and driver
 
 A protocol adds its own `<protocol>.toml`; it is found by listing the folder.
 """
 
 from .chains import ChainInfo, chain_info
 from .drivers import DriverTables, driver_tables
-from .load import Market, markets
+from .load import Fields, Market, markets
 
 __all__ = [
     "ChainInfo",
     "DriverTables",
+    "Fields",
     "Market",
     "chain_info",
     "driver_tables",

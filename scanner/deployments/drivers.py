@@ -15,6 +15,7 @@ from types import MappingProxyType
 from . import _toml
 
 FILE = Path(__file__).with_name("tokens.toml")
+FEEDS = Path(__file__).with_name("feeds.toml")
 NONE = "none"  # how a file says "follows no driver"
 
 _USD_FEED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._+-]{0,31}) ?/ ?USD")
@@ -88,6 +89,19 @@ def driver_tables() -> DriverTables:
             {text: _driver(driver) for text, driver in tables["descriptions"].items()}
         ),
     )
+
+
+def usd_feeds(chain_id: int) -> dict[str, bytes]:
+    """The shipped dollar price feeds of a chain by driver; empty where none is known."""
+    return dict(_feeds().get(chain_id, {}))
+
+
+@cache
+def _feeds() -> dict[int, dict[str, bytes]]:
+    return {
+        int(chain): {driver: bytes.fromhex(feed[2:]) for driver, feed in rows.items()}
+        for chain, rows in _toml.read(FEEDS).get("feeds", {}).items()
+    }
 
 
 def _driver(word: str) -> str | None:

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from ..errors import UsageError
 from . import _toml
-from .drivers import NONE, driver_tables
+from .drivers import NONE, driver_tables, usd_feeds
 
 FOLDER = Path(__file__).parent
-NOT_MARKETS = {"chains.toml", "tokens.toml"}
+NOT_MARKETS = {"chains.toml", "feeds.toml", "tokens.toml"}
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _DRIVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}")
@@ -20,12 +20,21 @@ _DRIVER_FORM = 'a driver such as "ETH", or "none" for a token that follows none'
 
 
 @dataclass(frozen=True)
+class Fields:
+    """The address fields of a protocol's rows: those that must be there, those that may."""
+
+    needed: Sequence[str]
+    optional: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Market:
     """One market of one protocol on one chain.
 
     `addresses` holds the contracts that the protocol names (`{"pool": …}` for Aave v3), 20 raw
     bytes each. `drivers` are the file's own answers to "which driver does this token follow?"
-    by token address; None means that it follows none. `first_block` is None where nobody wrote
+    by token address; None means that it follows none. `feeds` are dollar price feeds by driver:
+    the row's own, over the chain's (feeds.toml). `first_block` is None where nobody wrote
     it down: it is then found on chain, never guessed.
     """
 
@@ -36,6 +45,7 @@ class Market:
     addresses: dict[str, bytes]
     drivers: dict[bytes, str | None] = field(default_factory=dict)
     source: Literal["shipped", "file"] = "shipped"
+    feeds: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, int, str]:
@@ -47,7 +57,7 @@ def markets(
     chain_id: int,
     protocols: Sequence[str] | None,
     file: Path | None,
-    needs: Mapping[str, Sequence[str]],
+    needs: Mapping[str, Fields],
 ) -> list[Market]:
     """The markets of one chain, sorted by protocol and name; empty where none is known.
 
@@ -59,8 +69,8 @@ def markets(
         A deployments file: its rows add markets, and replace shipped ones of equal protocol,
         chain and name. All its rows are checked, those of other chains too.
     needs
-        The address fields of each protocol that can be scanned, `{"aave_v3": ["pool"]}`.
-        A shipped row of another protocol is passed over.
+        The address fields of each protocol that can be scanned,
+        `{"aave_v3": Fields(["pool"])}`. A shipped row of another protocol is passed over.
 
     Raises UsageError for an unknown protocol and for anything wrong in `file`.
     """
@@ -79,7 +89,7 @@ def markets(
     ]
 
 
-def _shipped(needs: Mapping[str, Sequence[str]]) -> Iterator[Market]:
+def _shipped(needs: Mapping[str, Fields]) -> Iterator[Market]:
     for path in sorted(FOLDER.glob("*.toml")):
         if path.name not in NOT_MARKETS:
             for row in _toml.read(path)["market"]:
@@ -87,7 +97,7 @@ def _shipped(needs: Mapping[str, Sequence[str]]) -> Iterator[Market]:
                     yield _market(row, needs, {"file": path.name}, "shipped")
 
 
-def _from_file(path: Path, needs: Mapping[str, Sequence[str]]) -> list[Market]:
+def _from_file(path: Path, needs: Mapping[str, Fields]) -> list[Market]:
     """Every row of the user's file, checked."""
     content = _toml.read(path)
     where = {"file": _toml.clean(path, 300)}
@@ -121,7 +131,7 @@ def _label(row: object, number: int) -> str:
 
 def _market(
     row: object,
-    needs: Mapping[str, Sequence[str]],
+    needs: Mapping[str, Fields],
     where: dict[str, str],
     source: Literal["shipped", "file"],
 ) -> Market:
@@ -132,10 +142,10 @@ def _market(
         raise _toml.refuse(protocol, "protocol", f"one of {', '.join(sorted(needs))}", where)
     if protocol not in needs:
         raise _unknown_protocol(protocol, needs, where)
-    fields = list(needs[protocol])
-    _toml.known_fields(
-        row, ["protocol", "name", "chain_id", "first_block", *fields, "drivers"], where
-    )
+    fields = needs[protocol]
+    every = [*fields.needed, *fields.optional]
+    known = ["protocol", "name", "chain_id", "first_block", *every, "drivers", "feeds"]
+    _toml.known_fields(row, known, where)
     name = _toml.required(row, "name", _NAME_FORM, where)
     chain_id = _toml.required(row, "chain_id", "an integer, such as 1", where)
     first = row.get("first_block")
@@ -146,11 +156,32 @@ def _market(
         first_block=None if first is None else _toml.integer(first, "first_block", where, least=0),
         addresses={
             item: _toml.address(_toml.required(row, item, "an address", where), item, where)
-            for item in fields
+            for item in every
+            if item in row or item in fields.needed
         },
         drivers=_drivers(row.get("drivers", {}), where),
         source=source,
+        feeds={**usd_feeds(chain_id), **_feeds(row.get("feeds", {}), where)},
     )
+
+
+def _feeds(table: Any, where: dict[str, str]) -> dict[str, bytes]:
+    form = 'a table: [market.feeds], a driver such as "ETH" and its dollar feed'
+    if not isinstance(table, dict):
+        raise _toml.refuse(table, "feeds", form, where)
+    return {
+        _driver(driver, f"feeds.{driver}", where): _toml.address(feed, f"feeds.{driver}", where)
+        for driver, feed in table.items()
+    }
+
+
+def _driver(value: object, item: str, where: dict[str, str]) -> str:
+    """A driver's name; "eth" beside ETH would be another one and leave ETH's bands."""
+    driver = _toml.matching(value, _DRIVER, item, _DRIVER_FORM, where)
+    spelled = {known.casefold(): known for known in (*driver_tables().drivers, NONE)}
+    if spelled.get(driver.casefold(), driver) != driver:
+        raise _toml.refuse(value, item, f'"{spelled[driver.casefold()]}"', where)
+    return driver
 
 
 def _drivers(table: Any, where: dict[str, str]) -> dict[bytes, str | None]:
@@ -165,10 +196,7 @@ def _drivers(table: Any, where: dict[str, str]) -> dict[bytes, str | None]:
             raise UsageError(
                 f"The token {token} has two drivers.", **where, field=item, expected="one"
             )
-        # "eth" beside ETH would be another driver, and its positions would leave ETH's bands
-        spelled = {known.casefold(): known for known in (*driver_tables().drivers, NONE)}
-        if spelled.get(driver.casefold(), driver) != driver:
-            raise _toml.refuse(value, item, f'"{spelled[driver.casefold()]}"', where)
+        driver = _driver(driver, item, where)
         found[raw] = None if driver == NONE else driver
     return found
 
@@ -192,9 +220,7 @@ def _refuse_twins(rows: Iterable[Market], where: dict[str, str]) -> None:
             )
 
 
-def _unknown_protocol(
-    word: str, needs: Mapping[str, Sequence[str]], where: dict[str, str]
-) -> UsageError:
+def _unknown_protocol(word: str, needs: Mapping[str, Fields], where: dict[str, str]) -> UsageError:
     hint = _toml.near(word, needs)
     return UsageError(
         f'Unknown protocol "{_toml.clean(word)}".',

@@ -21,7 +21,7 @@ COLUMNS = {
     "liquidation_ratio": "number",
     "liquidation_price_raw": "text",
     "price_feed": "text",
-    "price_scale": "integer",
+    "price_scale": "number",
     "health_factor": "number",
     "collateral_usd": "number",
     "debt_usd": "number",
@@ -31,6 +31,8 @@ COLUMNS = {
     "already_liquidatable": "flag",
     "largest_collateral": "untrusted",
     "largest_debt": "untrusted",
+    "pre_liquidation_price_usd": "number",
+    "pre_liquidation_price_raw": "text",
 }
 
 _CHUNK = 50_000  # rows held as Python objects at a time

@@ -2,7 +2,9 @@
 
 An adapter is a module that says:
 
-    NAME, ADDRESSES           its name and the address fields of its deployments
+    NAME, ADDRESSES           its name and the address fields of its deployments, the main one first
+    OPTIONAL                  (may be left out) address fields that a deployment may have
+    KEY                       (may be left out: 20) bytes of the key a position is stored under
     open_market(chain, row)   the market at the pinned block: configuration, indices, prices, totals
     shocks(market)            the shocks that are about something in it: "driver:ETH", "token:WETH"
     log_filter(market)        which logs name accounts whose stored state may have changed
@@ -29,6 +31,9 @@ U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
 
 
+SOME = "*"  # among a market's shocks: there are more, to be known when the accounts are read
+
+
 @dataclass(frozen=True)
 class LogFilter:
     """Contracts and first topics to ask for."""
@@ -41,7 +46,8 @@ class LogFilter:
 class Identity:
     """A sum over all accounts found, against the protocol's own total. Integers in raw units.
 
-    `bound` is the tolerated gap as a fraction of the total; 0 for an exact identity.
+    `bound` is the tolerated gap as a fraction of the total; 0 for an exact identity. `market` names
+    the isolated market it is of, where the deployment has many.
     """
 
     asset: bytes
@@ -50,6 +56,7 @@ class Identity:
     found: int
     total: int
     bound: float
+    market: str = ""
 
     @property
     def holds(self) -> bool:
@@ -81,6 +88,7 @@ class UnknownRow:
     asset: bytes
     accounts: int
     debts: list[tuple[bytes, int, float | None]]
+    market: str = ""
 
 
 class Survey(Protocol):
@@ -92,6 +100,7 @@ class Survey(Protocol):
     problems: list[Problem]
     facts: dict[str, Any]
     drivers: list[str]
+    # and, where there is something to say, `details`: facts by market name for the document
 
     def expose(self, kind: str, name: str) -> Exposure | None:
         """What a shock does to the positions; None where nothing in the market follows it."""
@@ -115,6 +124,16 @@ class Adapter(Protocol):
 
 
 _NEEDED = ("NAME", "ADDRESSES", "open_market", "shocks", "log_filter", "touched", "read", "survey")
+
+
+def key_width(adapter: Adapter) -> int:
+    """Bytes of the key that a protocol's positions are stored under."""
+    return int(getattr(adapter, "KEY", 20))
+
+
+def optional_fields(adapter: Adapter) -> tuple[str, ...]:
+    """Address fields that a deployment of the protocol may have."""
+    return tuple(getattr(adapter, "OPTIONAL", ()))
 
 
 @cache

@@ -124,7 +124,7 @@ class Ledger:
 
         Parameters
         ----------
-        accounts, blocks : uint8[n, 20], int64[n]
+        accounts, blocks : uint8[n, width], int64[n]
             In any order, repeats welcome: each account's latest block counts.
         add : bool or bool[n]
             True where the log may make its account a borrower: an unknown account is then taken
@@ -168,19 +168,20 @@ class Ledger:
             for block in _superfluous(self._checkpoints(market)):
                 execute("DELETE FROM checkpoints WHERE market = ? AND block = ?", (market, block))
 
-    def stale(self, market: int) -> U8:
-        """Addresses, uint8[n, 20] sorted, whose state is missing or older than the last touch."""
+    def stale(self, market: int, width: int = 20) -> U8:
+        """Keys, uint8[n, width] sorted, of accounts whose state is missing or outdated."""
         return self._addresses(
             "SELECT address FROM accounts LEFT JOIN states USING (market, address)"
             " WHERE market = ? AND (read_block IS NULL OR read_block < last_touch)"
             " ORDER BY address",
             market,
+            width,
         )
 
-    def accounts(self, market: int) -> U8:
-        """Addresses, uint8[n, 20] sorted, of everybody the market's logs named as a borrower."""
+    def accounts(self, market: int, width: int = 20) -> U8:
+        """Keys, uint8[n, width] sorted, of everybody the market's logs named as a borrower."""
         return self._addresses(
-            "SELECT address FROM accounts WHERE market = ? ORDER BY address", market
+            "SELECT address FROM accounts WHERE market = ? ORDER BY address", market, width
         )
 
     def save(self, market: int, states: States, read_block: int) -> None:
@@ -207,10 +208,10 @@ class Ledger:
             except sqlite3.IntegrityError as error:
                 raise ValueError("a state of an account that is not in the ledger") from error
 
-    def load(self, market: int) -> States:
-        """All accounts that have a state, sorted by address, outdated ones (`stale`) included."""
+    def load(self, market: int, width: int = 20) -> States:
+        """All accounts that have a state, sorted by key, outdated ones (`stale`) included."""
         try:
-            return unpacked(self._stored(market))
+            return unpacked(self._stored(market), width)
         except ValueError as error:
             raise damaged(self._directory / FILE) from error
 
@@ -281,9 +282,9 @@ class Ledger:
                 addresses, blobs = zip(*chunk, strict=True)
                 yield addresses, blobs
 
-    def _addresses(self, sql: str, market: int) -> U8:
+    def _addresses(self, sql: str, market: int, width: int) -> U8:
         joined = b"".join(address for (address,) in self._rows(sql, market))
-        return np.frombuffer(joined, np.uint8).reshape(-1, 20)
+        return np.frombuffer(joined, np.uint8).reshape(-1, width)
 
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with errors_explained(self._directory):

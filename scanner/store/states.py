@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from scanner.core.states import States
+from scanner.core.states import States, keys
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -26,8 +26,8 @@ def packed(states: States) -> list[bytes]:
         The columns do not belong together, or a slot does not fit 32 bits.
     """
     n, m = len(states.accounts), len(states.slot)
-    shapes = (states.accounts.shape, states.counts.shape, states.value.shape)
-    if shapes != ((n, 20), (n,), (m, 32)) or states.counts.sum() != m or (states.counts < 0).any():
+    shapes = (states.accounts.ndim, states.counts.shape, states.value.shape)
+    if shapes != (2, (n,), (m, 32)) or states.counts.sum() != m or (states.counts < 0).any():
         raise ValueError(f"state columns disagree: shapes {shapes}, {m} slots")
     if m and not 0 <= states.slot.min() <= states.slot.max() < 2**32:
         raise ValueError("a slot does not fit 32 bits")
@@ -41,25 +41,25 @@ def packed(states: States) -> list[bytes]:
     return [data[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
-def unpacked(chunks: Iterable[tuple[Sequence[bytes], Sequence[bytes]]]) -> States:
-    """The inverse of `packed`, from chunks of (addresses, blobs).
+def unpacked(chunks: Iterable[tuple[Sequence[bytes], Sequence[bytes]]], width: int = 20) -> States:
+    """The inverse of `packed`, from chunks of (keys of `width` bytes, blobs).
 
     Raises
     ------
     ValueError
-        An address is not 20 bytes or a blob is not made of whole records.
+        A key is not `width` bytes or a blob is not made of whole records.
     """
-    accounts: list[U8] = [np.empty((0, 20), np.uint8)]
+    accounts: list[U8] = [np.empty((0, width), np.uint8)]
     counts: list[I64] = [np.empty(0, np.int64)]
     slot: list[I64] = [np.empty(0, np.int64)]
     value: list[U8] = [np.empty((0, 32), np.uint8)]
     for addresses, blobs in chunks:
         sizes = np.fromiter(map(len, blobs), np.int64, len(blobs))
         joined = b"".join(addresses)
-        if len(joined) != 20 * len(addresses) or (sizes % RECORD.itemsize).any():
+        if len(joined) != width * len(addresses) or (sizes % RECORD.itemsize).any():
             raise ValueError("a stored state is not made of whole records")
         records = np.frombuffer(b"".join(blobs), RECORD)
-        accounts.append(np.frombuffer(joined, np.uint8).reshape(-1, 20))
+        accounts.append(np.frombuffer(joined, np.uint8).reshape(-1, width))
         counts.append(sizes // RECORD.itemsize)
         slot.append(records["slot"].astype(np.int64))
         value.append(np.ascontiguousarray(records["value"]))
@@ -82,11 +82,11 @@ def per_account(
         The columns differ in length.
     """
     adds = np.broadcast_to(np.asarray(add, np.bool_), blocks.shape)
-    if accounts.shape != (len(blocks), 20):
+    if accounts.ndim != 2 or len(accounts) != len(blocks):
         raise ValueError(f"{len(blocks)} blocks for accounts of shape {accounts.shape}")
     if not len(blocks):
         return accounts, blocks, blocks, adds
-    key = np.ascontiguousarray(accounts).view("S20").ravel()
+    key = keys(accounts)
     order = np.argsort(key, kind="stable")
     key = key[order]
     start = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
@@ -96,6 +96,6 @@ def per_account(
 
 
 def address_bytes(accounts: U8) -> list[bytes]:
-    """Rows of uint8[n, 20] as n bytes objects."""
-    data = accounts.tobytes()
-    return [data[i : i + 20] for i in range(0, len(data), 20)]
+    """Rows of uint8[n, width] as n bytes objects."""
+    data, width = accounts.tobytes(), accounts.shape[1]
+    return [data[i : i + width] for i in range(0, len(data), width)]

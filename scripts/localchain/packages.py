@@ -36,7 +36,7 @@ def ensure_packages(folder: Path = HERE) -> Path:
     stamp = installed / ".bandscan-stamp"
     if _read(stamp) == wanted:
         return installed
-    _require_node()
+    require_node()
     with only_one("npm"):
         if _read(stamp) == wanted:  # somebody else was faster
             return installed
@@ -86,7 +86,8 @@ def _read(path: Path) -> str | None:
         return None
 
 
-def _require_node() -> None:
+def require_node() -> None:
+    """Raise LocalChainError unless node and npm are there and new enough."""
     for tool in ("node", "npm"):
         if shutil.which(tool) is None:
             raise LocalChainError(f"{tool} is missing: install Node.js {NODE_MAJOR} or newer")

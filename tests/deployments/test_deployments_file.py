@@ -4,10 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from scanner.deployments import Market, markets
+from scanner.deployments import Fields, Market, markets
+from scanner.deployments.drivers import usd_feeds
 from scanner.errors import UsageError
 
-NEEDS = {"aave_v3": ["pool"], "comet": ["comet"], "two_contracts": ["pool", "oracle"]}
+NEEDS = {
+    "aave_v3": Fields(["pool"]),
+    "comet": Fields(["comet"], optional=["rewards"]),
+    "two_contracts": Fields(["pool", "oracle"]),
+}
 POOL = "0x" + "11" * 20
 OTHER = "0x" + "22" * 20
 CORE = "0x87870Bca3F3fD6335C3F4ce8392D69350B4fA4E2"  # Ethereum's core pool, as shipped
@@ -39,7 +44,7 @@ def test_a_row_is_added_beside_the_shipped_ones(tmp_path: Path) -> None:
     found = {row.name: row for row in load(tmp_path, GOOD)}
     assert found.keys() == {"core", "prime", "etherfi", "horizon", "mine"}
     assert found["mine"] == Market(
-        "aave_v3", "mine", 1, None, {"pool": b"\x11" * 20}, {}, source="file"
+        "aave_v3", "mine", 1, None, {"pool": b"\x11" * 20}, {}, "file", usd_feeds(1)
     )
     assert found["core"].source == "shipped"
 
@@ -75,7 +80,7 @@ def test_only_the_protocols_asked_for_are_listed() -> None:
 
 
 def test_shipped_rows_of_a_protocol_that_nobody_can_scan_are_passed_over() -> None:
-    assert markets(1, None, None, {"comet": ["comet"]}) == []
+    assert markets(1, None, None, {"comet": Fields(["comet"])}) == []
 
 
 def test_markets_are_listed_by_protocol_and_name(tmp_path: Path) -> None:
@@ -316,3 +321,35 @@ def test_control_characters_of_a_file_are_not_echoed(tmp_path: Path) -> None:
     message = refusal(tmp_path, text)
     assert not [c for c in message if not c.isprintable() and c != "\n"]
     assert "?[2Jmine?" in message
+
+
+# --- dollar feeds and optional addresses
+
+
+def test_a_row_has_the_chains_dollar_feeds_and_its_own_come_before(tmp_path: Path) -> None:
+    own = "0x" + "22" * 20
+    [mine] = [
+        row
+        for row in load(tmp_path, GOOD + f'[market.feeds]\nETH = "{own}"\nLINK = "{own}"\n')
+        if row.name == "mine"
+    ]
+    assert mine.feeds["ETH"] == mine.feeds["LINK"] == b"\x22" * 20
+    assert mine.feeds["BTC"] == usd_feeds(1)["BTC"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    ['eth = "0x' + "22" * 20 + '"', 'ETH = "0x12"', "ETH = 3", '"a b" = "0x' + "22" * 20 + '"'],
+)
+def test_a_feed_that_cannot_be_meant_is_refused(tmp_path: Path, table: str) -> None:
+    assert "feeds" in refusal(tmp_path, GOOD + f"[market.feeds]\n{table}\n")
+
+
+def test_an_optional_address_may_be_there_or_not(tmp_path: Path) -> None:
+    row = (
+        '[[market]]\nprotocol = "comet"\nname = "a"\nchain_id = 1\ncomet = "0x' + "11" * 20 + '"\n'
+    )
+    [bare] = [r for r in load(tmp_path, row) if r.name == "a"]
+    [full] = [r for r in load(tmp_path, row + 'rewards = "0x' + "22" * 20 + '"\n') if r.name == "a"]
+    assert bare.addresses == {"comet": b"\x11" * 20}
+    assert full.addresses == {"comet": b"\x11" * 20, "rewards": b"\x22" * 20}

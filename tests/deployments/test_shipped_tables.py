@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 import pytest
 from eth_utils.address import to_checksum_address
 
-from scanner.deployments import chain_info, driver_tables, markets
+from scanner.deployments import Fields, chain_info, driver_tables, markets
 
 FOLDER = Path(__file__).parents[2] / "scanner" / "deployments"
 FILES = sorted(FOLDER.glob("*.toml"))
 CHAINS = tomllib.loads((FOLDER / "chains.toml").read_text("utf-8"))["chain"]
 TOKENS = tomllib.loads((FOLDER / "tokens.toml").read_text("utf-8"))
 AAVE = tomllib.loads((FOLDER / "aave_v3.toml").read_text("utf-8"))["market"]
-NEEDS = {"aave_v3": ["pool"]}
+NEEDS = {"aave_v3": Fields(["pool"])}
 LOCAL = {31337, 1337}
 
 

@@ -230,7 +230,7 @@ class Position(Part):
     liquidation_ratio: float | None = of(0.865895)
     liquidation_price_raw: str = of("186202000000", "p* as the feed's integer.")
     price_feed: str = of("0x5424384b256154046e9667ddfaaa5e550145215e")
-    price_scale: int = of(100_000_000)
+    price_scale: float = of(100_000_000.0, "Raw units of one; a power of ten.")
     health_factor: float | None = of(1.154875)
     collateral_usd: USD = of(430_965_964.8)
     debt_usd: USD = of(309_732_056.36)
@@ -240,6 +240,8 @@ class Position(Part):
     already_liquidatable: bool = of(False)
     largest_collateral: str = of("WETH")
     largest_debt: str = of("USDC")
+    pre_liquidation_price_usd: USD | None = of(None, "Where an opt-in pre-liquidation begins.")
+    pre_liquidation_price_raw: str = of("")
     distance: float | None = maybe(-0.134105)
 
 
