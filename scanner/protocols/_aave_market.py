@@ -89,8 +89,9 @@ class AaveMarket:
     emodes: EModes
     following: tuple[Following, ...]
     problems: tuple[Problem, ...]
+    newest: int = LATEST_REVISION
 
     @property
     def known_revision(self) -> bool:
-        """False for a revision newer than the rules here."""
-        return 1 <= self.revision <= LATEST_REVISION
+        """False for a revision newer than the newest whose rules are here."""
+        return 1 <= self.revision <= self.newest

@@ -18,7 +18,7 @@ from scanner.deployments import driver_tables
 from scanner.errors import MarketError, Problem, ReadError
 
 from ._aave_market import AaveMarket, EModes, Reserves
-from ._aave_rules import BASE_UNIT, Rules, rules_of
+from ._aave_rules import BASE_UNIT, LATEST_REVISION, Rules, rules_of
 from ._drivers import followings
 from ._feeds import trace
 from ._text import clean_symbol
@@ -40,10 +40,12 @@ def read_market(
     name: str,
     pool: bytes,
     declared: Mapping[bytes, str | None],
+    newest: int = LATEST_REVISION,
 ) -> AaveMarket:
     """The pool's configuration, indices, prices and totals at the pinned block.
 
-    `declared` are the deployments file's drivers by token address.
+    `declared` are the deployments file's drivers by token address; a pool whose revision is above
+    `newest` is read by the rules of that one and checked whole.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def read_market(
             **where,
             fix="give the address of the Pool proxy",
         )
-    rules = rules_of(int(revision))
+    rules = rules_of(min(int(revision), newest))
     [oracle] = chain.read([Call(_raw(provider), _PROVIDER, "getPriceOracle")])
     if isinstance(oracle, Failed):
         raise MarketError("the pool's address provider names no price oracle", **where)
@@ -84,6 +86,7 @@ def read_market(
         chain_id=chain.chain_id,
         pool=pool,
         revision=int(revision),
+        newest=newest,
         rules=rules,
         oracle=_raw(oracle),
         timestamp=chain.block.timestamp,
@@ -118,7 +121,7 @@ def with_emodes(chain: Chain, market: AaveMarket, used: Iterable[int]) -> AaveMa
         for place, (number, row) in enumerate(zip(numbers, rows, strict=True)):
             threshold[place], bonus[place] = row[1], row[2]
             if int(row[3], 16) if isinstance(row[3], str) else any(row[3]):
-                raise ReadError(
+                raise MarketError(
                     f"e-mode {number} replaces prices by a source of its own; no known pool does",
                     market=f"{market.protocol}/{market.name}",
                 )

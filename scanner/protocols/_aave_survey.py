@@ -29,6 +29,7 @@ from ._aave_rules import (
     ray_mul,
 )
 from ._drivers import shock_of
+from ._sample import chosen as sample
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -126,11 +127,7 @@ class AaveSurvey:
         """
         book = self.book
         size = book.legs.positions
-        chosen = np.arange(size)
-        if count is not None and count < size:
-            chosen = np.sort(
-                np.argsort(_mix(book.accounts, chain.block.hash), kind="stable")[:count]
-            )
+        chosen = sample(book.accounts, chain.block.hash, count)
         if not len(chosen):
             return Parity(size, 0, 0, 0, 0.0, 0.0)
         data = abi.pack(_POOL.selector("getUserAccountData"), book.accounts[chosen])
@@ -251,18 +248,3 @@ def _problems(market: AaveMarket, failed: U8) -> list[Problem]:
         text = f"{len(failed)} accounts could not be read"
         found.append(Problem("account_unreadable", text, **where, fatal=True))
     return found
-
-
-def _mix(accounts: U8, block_hash: bytes) -> npt.NDArray[np.uint64]:
-    """A 64-bit hash of (address, block), vectorised (splitmix64 over the words of both)."""
-    padded = np.zeros((len(accounts), 24), np.uint8)
-    padded[:, :20] = accounts
-    seeds = np.frombuffer(block_hash[:24], ">u8").astype(np.uint64)
-    state = np.zeros(len(accounts), np.uint64)
-    with np.errstate(over="ignore"):
-        for word, seed in zip(padded.view(">u8").astype(np.uint64).T, seeds, strict=True):
-            state = (state ^ word) + seed + np.uint64(0x9E3779B97F4A7C15)
-            state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            state ^= state >> np.uint64(31)
-    return state

@@ -12,7 +12,7 @@ from localchain import LocalChain
 from scanner import opening
 from scanner import scan as scanning
 from scanner.chain.connect import connect
-from scanner.deployments import markets
+from scanner.deployments import Fields, markets
 from scanner.mirror import mirror
 from scanner.protocols import aave_v3
 from scanner.scan import Finished, Request
@@ -113,7 +113,7 @@ def open_market(chain: LocalChain, store: Path) -> Opened:
     store.mkdir(parents=True, exist_ok=True)
     deployments = store.parent / f"{store.name}.toml"
     chain.write_deployments(deployments)
-    [row] = markets(chain.chain_id, None, deployments, {"aave_v3": aave_v3.ADDRESSES})
+    [row] = markets(chain.chain_id, None, deployments, {"aave_v3": Fields(aave_v3.ADDRESSES)})
     with (
         closing(connect(chain.chain_id, [chain.url], patience=30)) as node,
         Ledger.open(store, write=True) as ledger,
