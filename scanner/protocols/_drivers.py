@@ -57,7 +57,7 @@ def followings(
         path = paths.get(source)
         if path is None or path.answer <= 0:
             path = Path(source, int(price), base_unit, "")
-        driver, told_by = _driver(chain_id, address, symbol, path, declared, tables)
+        driver, told_by = driver_of(chain_id, address, symbol, path, declared, tables)
         found.append(
             Following(
                 driver,
@@ -72,7 +72,7 @@ def followings(
     return found
 
 
-def _driver(
+def driver_of(
     chain_id: int,
     address: bytes,
     symbol: str,

@@ -75,4 +75,3 @@ def test_a_real_liquidation_takes_what_was_said(core_chain: LocalChain, tmp_path
                 else:  # another pair of this position is larger
                     assert taken < row.seizable_usd
     assert tried >= 3
-

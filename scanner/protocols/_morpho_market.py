@@ -1,0 +1,262 @@
+"""Morpho's markets at one block: parameters, totals with interest, oracle prices, dollars."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scanner.chain import abi
+from scanner.chain.pinned import Call, Chain, Failed
+from scanner.core.positions import Feed
+from scanner.deployments import DriverTables, Market, driver_tables
+from scanner.errors import MarketError
+
+from ._drivers import driver_of
+from ._feeds import Path
+from ._morpho_rules import PRICE_SCALE, accrued
+from ._text import clean_symbol
+from ._usd import usd_feeds
+
+U8 = npt.NDArray[np.uint8]
+
+_MORPHO = abi.load("morpho_blue")
+_IRM = abi.load("morpho_irm")
+_ORACLE = abi.load("morpho_oracle")
+_ERC20 = abi.load("erc20")
+_FEED = abi.load("price_adapter")
+
+_FEEDS = ("BASE_FEED_1", "BASE_FEED_2", "QUOTE_FEED_1", "QUOTE_FEED_2")
+_NO_ADDRESS = bytes(20)
+_ABSURD = 2**160  # no oracle of two real tokens answers so much; Morpho itself would overflow soon
+_PEGGED = {"BTC": {"WBTC", "cbBTC", "tBTC"}}  # one of these is one of the driver, by design
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A token of Morpho's markets. `usd` is what one costs, None where nobody can tell."""
+
+    address: bytes
+    symbol: str
+    decimals: int
+    driver: str | None
+    driver_source: str
+    usd: float | None = None
+
+    @property
+    def unit(self) -> int:
+        """One whole token in its smallest unit."""
+        return int(10**self.decimals)
+
+
+@dataclass(frozen=True)
+class Isolated:
+    """One market: its id, tokens, and numbers at the block.
+
+    `price` is the oracle's answer, loan units of a collateral unit times 1e36; 0 where it gives
+    none, and `why` says what is wrong. `assets` and `shares` are totalBorrowAssets with interest
+    and totalBorrowShares; `params` is the MarketParams struct.
+    """
+
+    id: bytes
+    label: str
+    loan: Asset
+    collateral: Asset
+    oracle: bytes
+    lltv: int
+    params: tuple[Any, ...]
+    assets: int
+    shares: int
+    price: int
+    why: str = ""
+
+    @property
+    def feed(self) -> Feed:
+        """The oracle as a feed: its unit makes one loan token for one collateral token."""
+        scale = int(PRICE_SCALE * self.loan.unit // self.collateral.unit)
+        return Feed(self.oracle, "", max(scale, 1), self.price)
+
+
+@dataclass(frozen=True)
+class MorphoMarket:
+    """Morpho on one chain at one block; `isolated` are the markets in which anybody borrows."""
+
+    protocol: str
+    row: Market
+    morpho: bytes
+    timestamp: int
+    isolated: tuple[Isolated, ...] = ()
+    spots: dict[str, Feed] = field(default_factory=dict)
+
+
+def read_markets(chain: Chain, market: MorphoMarket, ids: U8) -> MorphoMarket:
+    """The markets with these ids, shape (n, 32), in their order, those without debt left out."""
+    names = [row.tobytes() for row in ids]
+    asked = [Call(market.morpho, _MORPHO, g, (n,)) for n in names for g in _GETTERS]
+    answers = _all(chain.read(asked), asked)
+    told = [
+        (name, params, state)
+        for name, params, state in zip(names, answers[0::2], answers[1::2], strict=True)
+        if state[3]
+    ]
+    rates = iter(
+        chain.read([Call(p[3], _IRM, "borrowRateView", (p, s)) for _, p, s in told if _has(p[3])])
+    )
+    prices = chain.read([Call(p[2], _ORACLE, "price") for _, p, _ in told])
+    tokens = sorted({_raw(token) for _, params, _ in told for token in params[:2]})
+    declared = dict(market.row.drivers)
+    said = _feeds_say(chain, [params for _, params, _ in told])
+    assets = _assets(chain, tokens, declared, said)
+    labels = _labels([(name, params) for name, params, _ in told], assets)
+    found = []
+    for (name, params, state), price, label in zip(told, prices, labels, strict=True):
+        seconds = market.timestamp - state[4]
+        rate = next(rates) if _has(params[3]) else 0
+        why = _wrong(price)
+        if isinstance(rate, Failed):
+            rate, why = 0, "the interest rate model reverts"
+        found.append(
+            Isolated(
+                id=name,
+                label=label,
+                loan=assets[_raw(params[0])],
+                collateral=assets[_raw(params[1])],
+                oracle=_raw(params[2]),
+                lltv=params[4],
+                params=params,
+                assets=accrued(state[2], rate, seconds),
+                shares=state[3],
+                price=0 if why else int(price),
+                why=why,
+            )
+        )
+    return _in_dollars(chain, market, found)
+
+
+_GETTERS = ("idToMarketParams", "market")
+
+
+def _wrong(price: Any) -> str:
+    if isinstance(price, Failed):
+        return "the oracle reverts"
+    if price <= 0:
+        return "the oracle answers 0"
+    return "" if price < _ABSURD else "the oracle answers an absurd price"
+
+
+def _assets(
+    chain: Chain, tokens: Sequence[bytes], declared: dict[bytes, str | None], said: dict[bytes, str]
+) -> dict[bytes, Asset]:
+    tables: DriverTables = driver_tables()
+    answers = chain.read([Call(t, _ERC20, g) for t in tokens for g in ("symbol", "decimals")])
+    found = {}
+    for token, symbol, decimals in zip(tokens, answers[0::2], answers[1::2], strict=True):
+        text = clean_symbol(symbol, token)
+        # Morpho itself never asks for decimals; a token without them counts its units.
+        places = 0 if isinstance(decimals, Failed) or decimals > 36 else int(decimals)
+        path = Path(token, 0, 1, said.get(token, ""))
+        driver, source = driver_of(chain.chain_id, token, text, path, declared, tables)
+        found[token] = Asset(token, text, places, driver, source)
+    return found
+
+
+def _feeds_say(chain: Chain, params: Sequence[tuple[Any, ...]]) -> dict[bytes, str]:
+    """What a Chainlink oracle's feeds say of a token: "ETH / USD", by token.
+
+    Source: morpho-blue-oracles, MorphoChainlinkOracleV2: base feeds price the collateral, quote
+    feeds the loan token. Other oracles have no such getters and say nothing.
+    """
+    getters = [Call(p[2], _ORACLE, feed) for p in params for feed in _FEEDS]
+    feeds = [_NO_ADDRESS if isinstance(a, Failed) else _raw(a) for a in chain.read(getters)]
+    distinct = sorted({feed for feed in feeds if any(feed)})
+    texts = chain.read([Call(feed, _FEED, "description") for feed in distinct])
+    say = {f: t for f, t in zip(distinct, texts, strict=True) if not isinstance(t, Failed)}
+    found: dict[bytes, str] = {}
+    for place, one in enumerate(params):
+        mine = feeds[place * len(_FEEDS) : (place + 1) * len(_FEEDS)]
+        for token, half in ((one[1], mine[:2]), (one[0], mine[2:])):
+            for feed in half:
+                text = str(say.get(feed, ""))
+                if text.replace(" ", "").upper().endswith("/USD"):
+                    found.setdefault(_raw(token), text)
+    return found
+
+
+def _in_dollars(chain: Chain, market: MorphoMarket, found: list[Isolated]) -> MorphoMarket:
+    """Price the tokens: dollar stables at par, a driver's own token by its feed, and what is
+    collateral against a priced loan by that market's oracle, the largest market first."""
+    every = {one.address: one for m in found for one in (m.loan, m.collateral)}
+    drivers = {one.driver for one in every.values() if one.driver is not None}
+    spots = usd_feeds(chain, market.row, drivers)
+    usd: dict[bytes, float] = {}
+    for address, one in every.items():
+        if one.driver is None:
+            usd[address] = 1.0
+        elif _is_own(one) and one.driver in spots:
+            usd[address] = spots[one.driver].present / spots[one.driver].scale
+    for _ in range(3):  # a token priced by a token priced by a token: deeper ones do not exist
+        for m in sorted(found, key=lambda m: (-m.assets / m.loan.unit, m.id)):
+            if m.loan.address in usd and m.price and m.collateral.address not in usd:
+                usd[m.collateral.address] = m.price / m.feed.scale * usd[m.loan.address]
+    priced = {a: _with(one, usd.get(a)) for a, one in every.items()}
+    isolated = tuple(
+        Isolated(
+            **{
+                **vars(m),
+                "loan": priced[m.loan.address],
+                "collateral": priced[m.collateral.address],
+            }
+        )
+        for m in found
+    )
+    return MorphoMarket(
+        market.protocol, market.row, market.morpho, market.timestamp, isolated, spots
+    )
+
+
+def _is_own(one: Asset) -> bool:
+    driver = one.driver or ""
+    return one.symbol.upper() in {driver.upper(), f"W{driver}".upper()} or (
+        one.symbol in _PEGGED.get(driver, ())
+    )
+
+
+def _with(one: Asset, usd: float | None) -> Asset:
+    return Asset(one.address, one.symbol, one.decimals, one.driver, one.driver_source, usd)
+
+
+def _labels(
+    markets: Sequence[tuple[bytes, tuple[Any, ...]]], assets: dict[bytes, Asset]
+) -> list[str]:
+    """ "wstETH/USDC-86-b323495f": collateral, loan, LLTV, the start of the id (longer if need be,
+    so that no two are alike; symbols are anybody's choice)."""
+    for digits in (8, 16, 64):
+        names = [
+            f"{assets[_raw(p[1])].symbol}/{assets[_raw(p[0])].symbol}"
+            f"-{p[4] / 10**16:g}-{name.hex()[:digits]}"
+            for name, p in markets
+        ]
+        if len(set(names)) == len(names):
+            break
+    return names if markets else []
+
+
+def _all(answers: Iterable[Any], calls: Sequence[Call]) -> list[Any]:
+    found = list(answers)
+    for call, answer in zip(calls, found, strict=True):
+        if isinstance(answer, Failed):
+            raise MarketError(
+                f"{call.function} failed: {answer.reason}",
+                contract="0x" + call.address.hex(),
+                fix="run again, with another endpoint; or is this not Morpho Blue?",
+            )
+    return found
+
+
+def _has(address: str | bytes) -> bool:
+    return any(_raw(address))
+
+
+def _raw(address: str | bytes) -> bytes:
+    return bytes.fromhex(address[2:]) if isinstance(address, str) else bytes(address)

@@ -1,0 +1,304 @@
+"""Morpho's positions of all markets, translated: holdings, exposures, identities, referee."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scanner.chain import abi
+from scanner.chain.pinned import Call, Chain, Failed
+from scanner.core import integers
+from scanner.core.integers import Integers
+from scanner.core.legs import Legs
+from scanner.core.positions import Exposure, Holdings, Token, at_risk
+from scanner.core.price import HIGHEST, LOWEST
+from scanner.core.rounding import to_cents
+from scanner.core.shocks import Shock
+from scanner.core.states import States
+from scanner.errors import Problem
+
+from . import Identity, Parity, UnknownRow
+from . import _morpho_rules as rules
+from ._morpho_market import Asset, Isolated, MorphoMarket
+from ._sample import chosen
+
+U8 = npt.NDArray[np.uint8]
+I64 = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
+
+_MORPHO = abi.load("morpho_blue")
+_HEALTHY = "position is healthy"  # ErrorsLib.HEALTHY_POSITION
+_CENTS = 10**8  # scale of a spot that is derived from a market's oracle
+
+
+class MorphoSurvey:
+    """See `scanner.protocols.Survey`."""
+
+    def __init__(self, market: MorphoMarket, states: States, failed: U8) -> None:
+        self.market = market
+        isolated = market.isolated
+        words = states.value
+        keys = np.repeat(states.accounts, states.counts, axis=0)
+        shares, collateral = integers.from_words(words), integers.from_words(words)
+        shares, collateral = shares % 2**128, collateral // 2**128
+        number = {one.id: place for place, one in enumerate(isolated)}
+        place = np.array([number.get(k.tobytes(), -1) for k in keys[:, 20:]], np.int64)
+        indebted = (shares > 0).astype(np.bool_) & (place >= 0)
+        keys, shares, collateral, place = (
+            keys[indebted],
+            shares[indebted],
+            collateral[indebted],
+            place[indebted],
+        )
+        debt = rules.owed(shares, self._of("assets", place), self._of("shares", place))
+        usable = np.array(
+            [bool(m.price) and None not in (m.loan.usd, m.collateral.usd) for m in isolated],
+            np.bool_,
+        )
+        good = usable[place] if len(place) else np.zeros(0, np.bool_)
+
+        self.identities = self._identities(shares, place)
+        self.unknown = self._unknown(debt[~good], place[~good], failed)
+        self.keys, self.place = keys[good], place[good]
+        self.shares, self.collateral, self.debt = shares[good], collateral[good], debt[good]
+        self.price, self.lltv = self._of("price", self.place), self._of("lltv", self.place)
+        held = (self.collateral > 0).astype(np.bool_) & (self.lltv > 0).astype(np.bool_)
+        self.least = np.zeros(len(held), object)
+        self.least[held] = rules.least_price(
+            self.collateral[held], self.debt[held], self.lltv[held]
+        )
+        most = rules.largest_debt(self.collateral, self.price, self.lltv)
+        self.fine = (most >= self.debt).astype(np.bool_)
+        self.tokens = sorted(
+            {t.address: t for m in isolated for t in (m.collateral, m.loan)}.values(),
+            key=lambda token: token.address,
+        )
+        self.holdings = self._holdings(most)
+        used = {t.driver for t in self._used() if t.driver is not None}
+        self.drivers = sorted(used)
+        self.problems = self._problems(failed)
+        self.facts = {
+            "pool": "0x" + market.morpho.hex(),
+            "revision": None,
+            "version": "1",
+            "reserves": len(isolated),
+            "known_revision": True,
+        }
+        self.details: dict[str, dict[str, Any]] = {
+            one.label: {
+                "id": "0x" + one.id.hex(),
+                "oracle": "0x" + one.oracle.hex(),
+                "lltv": one.lltv / rules.WAD,
+                "oracle_price_raw": str(one.price) if one.price else None,
+            }
+            for one in isolated
+        }
+
+    def expose(self, kind: str, name: str) -> Exposure | None:
+        """What a shock does to every position; None where nothing follows it."""
+        follows = np.array([_follows(token, kind, name) for token in self.tokens], np.bool_)
+        if not follows.any() or not len(self.place):
+            return None
+        index = {token.address: i for i, token in enumerate(self.tokens)}
+        isolated = self.market.isolated
+        held = np.array([follows[index[m.collateral.address]] for m in isolated], np.bool_)
+        lent = np.array([follows[index[m.loan.address]] for m in isolated], np.bool_)
+        touched = (held | lent)[self.place]
+        if not touched.any():
+            return None
+        way = held.astype(np.int8)[self.place] - lent.astype(np.int8)[self.place]
+        side = np.where(self.fine & (self.least > 0).astype(np.bool_), way, 0).astype(np.int8)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fall = (self.least / self.price).astype(np.float64)
+            ratio = np.where(side > 0, fall, np.where(side < 0, 1 / fall, np.nan))
+        reachable = (ratio >= LOWEST) & (ratio <= HIGHEST)
+        side = np.where(reachable, side, 0).astype(np.int8)
+        ratio = np.where(side != 0, ratio, np.nan)
+        shock = self._shock(kind, name, follows)
+        raw = np.where(side != 0, self.least, 0).astype(object)
+        return Exposure(
+            shock=shock,
+            touched=touched,
+            side=side,
+            raw=raw,
+            ratio=ratio,
+            at_risk=at_risk(self.holdings.legs, shock, side, ratio),
+            seizable=self._seizable(side, held[self.place]),
+            callable=(side != 0) | ~self.fine,
+            feeds=tuple(one.feed for one in isolated),
+            feed=self.place,
+        )
+
+    def parity(self, chain: Chain, count: int | None) -> Parity:
+        """Our verdicts against Morpho's own: `liquidate` of one share, in an eth_call.
+
+        Morpho has no view of a position's health. A healthy one is refused by name before anything
+        moves; of another one the call goes on, to fail at the payment.
+        """
+        size = len(self.keys)
+        rows = chosen(self.keys, chain.block.hash, count)
+        calls = [
+            Call(
+                self.market.morpho,
+                _MORPHO,
+                "liquidate",
+                (self.market.isolated[self.place[i]].params, self.keys[i, :20], 0, 1, b""),
+            )
+            for i in rows
+        ]
+        answers = chain.read(calls)
+        told = np.array([isinstance(a, Failed) and _HEALTHY in a.reason for a in answers], np.bool_)
+        wrong = int((told != self.fine[rows]).sum())
+        return Parity(size, len(rows), 0, wrong, 0.0, 0.0)
+
+    def _of(self, name: str, place: I64) -> Integers:
+        values = np.array([getattr(one, name) for one in self.market.isolated], object)
+        return values[place] if len(values) else np.zeros(0, object)
+
+    def _used(self) -> list[Asset]:
+        found = [self.market.isolated[i] for i in np.unique(self.place)]
+        return [token for one in found for token in (one.collateral, one.loan)]
+
+    def _holdings(self, most: Integers) -> Holdings:
+        size, isolated, index = len(self.place), self.market.isolated, self._index()
+        rows = np.arange(size)
+        held = rows[(self.collateral > 0).astype(np.bool_)]
+        position = np.concatenate([held, rows])
+        debt = np.concatenate([np.zeros(len(held), np.bool_), np.ones(size, np.bool_)])
+        order = np.argsort(position * 2 + debt, kind="stable")
+        raw = np.concatenate([self.collateral[held], self.debt])[order]
+        position, debt = position[order], debt[order]
+        columns: list[list[Any]] = [
+            [index[m.collateral.address], m.collateral.unit, m.price / m.feed.scale * _usd(m.loan)]
+            for m in isolated
+        ]
+        owed: list[list[Any]] = [
+            [index[m.loan.address], m.loan.unit, _usd(m.loan)] for m in isolated
+        ]
+        table = np.array([columns, owed], np.float64).reshape(2, -1, 3)
+        which = table[debt.astype(np.int64), self.place[position]]
+        amount = raw.astype(np.float64) / which[:, 1]
+        lltv = (self.lltv / rules.WAD).astype(np.float64)[position]
+        legs = Legs(
+            positions=size,
+            position=position,
+            token=which[:, 0].astype(np.int32),
+            debt=debt,
+            amount=amount,
+            value=amount * which[:, 2],
+            weight=np.where(debt, 1.0, lltv),
+        )
+        accounts = np.ascontiguousarray(self.keys[:, :20])
+        return Holdings(
+            protocol=self.market.protocol,
+            market=self.market.row.name,
+            tokens=[
+                Token(t.address, t.symbol, t.unit, t.usd or 0.0, t.driver, t.driver_source)
+                for t in self.tokens
+            ],
+            accounts=accounts,
+            owners=accounts,
+            legs=legs,
+            amounts=raw,
+            health_factor=(most / self.debt).astype(np.float64),
+            liquidatable=~self.fine,
+            markets=tuple(one.label for one in isolated),
+            place=self.place,
+        )
+
+    def _index(self) -> dict[bytes, int]:
+        return {token.address: i for i, token in enumerate(self.tokens)}
+
+    def _shock(self, kind: str, name: str, follows: npt.NDArray[np.bool_]) -> Shock:
+        """The shock with the driver's dollar feed; without one, with its largest follower's price.
+
+        `raw` is never of this feed but of each market's own oracle.
+        """
+        if kind == "market":
+            return Shock(name, kind, b"", "", 10**9, 10**9, follows)
+        feed = self.market.spots.get(name) if kind == "driver" else None
+        if feed is not None:
+            return Shock(
+                name, kind, feed.address, feed.description, feed.scale, feed.present, follows
+            )
+        legs = self.holdings.legs
+        sums = np.bincount(legs.token, legs.value, len(self.tokens)) * follows
+        token = self.tokens[int(np.argmax(sums))]
+        present = max(round((token.usd or 0.0) * _CENTS), 1)
+        return Shock(name, kind, token.address, token.symbol, _CENTS, present, follows)
+
+    def _seizable(self, side: npt.NDArray[np.int8], held: npt.NDArray[np.bool_]) -> F64:
+        """In dollars one unit beyond p*, or at present prices for the already liquidatable."""
+        rows = np.flatnonzero((side != 0) | ~self.fine)
+        value = np.zeros(len(side))
+        if not len(rows):
+            return value
+        place = self.place[rows]
+        price = np.where(side[rows] != 0, self.least[rows] - 1, self.price[rows])
+        isolated = self.market.isolated
+        factor = np.array([rules.incentive(m.lltv) for m in isolated], object)[place]
+        repaid = rules.owed_down(
+            self.shares[rows], self._of("assets", place), self._of("shares", place)
+        )
+        taken = rules.seized(self.collateral[rows], repaid, factor, np.maximum(price, 1))
+        unit = np.array([m.collateral.unit for m in isolated], np.float64)[place]
+        usd = np.array([m.price / m.feed.scale * _usd(m.loan) for m in isolated])[place]
+        # Of a long the collateral has fallen with the oracle; of a short the loan has risen.
+        fallen = np.where((side[rows] > 0) & held[rows], price / self.price[rows], 1.0)
+        value[rows] = taken.astype(np.float64) / unit * usd * fallen.astype(np.float64)
+        return to_cents(value)
+
+    def _identities(self, shares: Integers, place: I64) -> list[Identity]:
+        found = [0] * len(self.market.isolated)
+        for market in np.unique(place):
+            found[market] = int(shares[place == market].sum())
+        return [
+            Identity(m.loan.address, m.loan.symbol, "borrow_shares", n, m.shares, 0.0, m.label)
+            for m, n in zip(self.market.isolated, found, strict=True)
+        ]
+
+    def _unknown(self, debt: Integers, place: I64, failed: U8) -> list[UnknownRow]:
+        rows = []
+        for number in np.unique(place).tolist():
+            one, mine = self.market.isolated[number], place == number
+            raw = int(debt[mine].sum())
+            usd = None if one.loan.usd is None else raw / one.loan.unit * one.loan.usd
+            why = one.why or f"no dollar price for {one.loan.symbol}"
+            rows.append(
+                UnknownRow(
+                    why,
+                    one.collateral.address,
+                    int(mine.sum()),
+                    [(one.loan.address, raw, usd)],
+                    one.label,
+                )
+            )
+        if len(failed):
+            rows.append(UnknownRow("stored state could not be read", bytes(20), len(failed), []))
+        return rows
+
+    def _problems(self, failed: U8) -> list[Problem]:
+        where = (self.market.protocol, self.market.row.name)
+        kinds = {"the oracle reverts": "oracle_reverted", "the oracle answers 0": "oracle_zero"}
+        found = [
+            Problem(kinds.get(m.why, "oracle_absurd"), m.why, self.market.protocol, m.label)
+            for m in self.market.isolated
+            if m.why
+        ]
+        if len(failed):
+            text = f"{len(failed)} accounts could not be read"
+            found.append(Problem("account_unreadable", text, *where, fatal=True))
+        return found
+
+
+def _follows(token: Asset, kind: str, name: str) -> bool:
+    if kind == "token":
+        return token.symbol == name
+    return token.driver is not None and (kind == "market" or token.driver == name)
+
+
+def _usd(one: Asset) -> float:
+    return one.usd or 0.0
+
+
+__all__ = ["Isolated", "MorphoSurvey"]

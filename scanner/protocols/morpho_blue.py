@@ -1,0 +1,140 @@
+"""Morpho Blue: isolated markets of one collateral and one loan token, open to anybody.
+
+Liquidatable when  collateral * price / 1e36 * LLTV < borrowed assets  (Morpho._isHealthy; exact
+inverse in `_morpho_rules`). A position is (account, market id), so the store's keys hold both.
+Borrowers are all `onBehalf` of Borrow events; shares and collateral change only in a position's own
+events. Completeness: in every market the sum of borrow shares equals totalBorrowShares, exactly.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from scanner.chain import abi
+from scanner.chain.logs import LogChunk
+from scanner.chain.pinned import Chain
+from scanner.core.states import States
+from scanner.deployments import Market
+from scanner.errors import MarketError
+
+from . import SOME, LogFilter
+from ._morpho_market import MorphoMarket, read_markets
+from ._morpho_survey import MorphoSurvey
+
+NAME = "morpho_blue"
+ADDRESSES = ("morpho",)
+KEY = 52  # account and market id
+
+U8 = npt.NDArray[np.uint8]
+I64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+_MORPHO = abi.load("morpho_blue")
+_AT_ONCE = 64  # storage slots of one call
+_CHUNK = 4_096  # positions read and stored in one step
+_GAS_PER_SLOT = 3_500
+_POSITIONS = 2  # storage slot of the mapping (MorphoStorageLib.POSITION_SLOT)
+
+# Which topic of an event names the position's account; topic 1 is the market id.
+_NAMED = {
+    "Borrow": 2,
+    "WithdrawCollateral": 2,
+    "SupplyCollateral": 3,
+    "Repay": 3,
+    "Liquidate": 3,
+}
+_BORROW = _MORPHO.topic("Borrow")
+
+
+def open_market(chain: Chain, row: Market) -> MorphoMarket:
+    """Morpho of a deployments row; its markets are known when the accounts are read."""
+    morpho = row.addresses["morpho"]
+    if not chain.code_at(morpho):
+        raise MarketError(
+            "there is no contract at Morpho's address",
+            market=f"{NAME}/{row.name}",
+            morpho="0x" + morpho.hex(),
+            fix="check the address and the chain in the deployments file",
+        )
+    return MorphoMarket(NAME, row, morpho, chain.block.timestamp)
+
+
+def shocks(market: MorphoMarket) -> set[str]:
+    """Nothing is known before the positions are: which markets there are is told by them."""
+    return {SOME}
+
+
+def log_filter(market: MorphoMarket, *, known: bool) -> LogFilter:
+    """Borrow events alone while no state is stored (`known` false); else all that touch state."""
+    events = _NAMED if known else ("Borrow",)
+    return LogFilter([market.morpho], [_MORPHO.topic(event) for event in events])
+
+
+def touched(market: MorphoMarket, logs: LogChunk) -> tuple[U8, I64, Bool]:
+    """Positions named by a chunk of logs, the blocks, and whether the log makes a borrower."""
+    first = logs.topics[:, 0]
+    rows, places = [], []
+    for event, topic in _NAMED.items():
+        hit = np.flatnonzero((first == np.frombuffer(_MORPHO.topic(event), np.uint8)).all(axis=1))
+        rows.append(hit)
+        places.append(np.full(len(hit), topic))
+    row, place = np.concatenate(rows), np.concatenate(places)
+    key = np.concatenate([logs.topics[row, place, 12:], logs.topics[row, 1]], axis=1)
+    add = (first[row] == np.frombuffer(_BORROW, np.uint8)).all(axis=1)
+    return key, logs.block[row], add
+
+
+def read(chain: Chain, market: MorphoMarket, keys: U8) -> Iterator[tuple[States, U8]]:
+    """Borrow shares and collateral of positions, as Morpho stores them: one word each.
+
+    By `extSloads`, many slots a call: a third of the gas of `position()` and a ninth of the bytes.
+    """
+    for begin in range(0, len(keys), _CHUNK):
+        part = keys[begin : begin + _CHUNK]
+        words, good = _sloads(chain, market.morpho, _slots(part))
+        some = np.asarray(words.any(axis=1), np.bool_)[good]
+        slot = np.zeros(int(some.sum()), np.int64)
+        yield States(part[good], some.astype(np.int64), slot, words[good][some]), part[~good]
+
+
+def _slots(keys: U8) -> U8:
+    """Storage slot of each position's borrow shares and collateral. Shape (n, 32).
+
+    MorphoStorageLib.positionBorrowSharesAndCollateralSlot: keccak(user . keccak(id . 2)) + 1. There
+    is no vectorised Keccak: one call a position, a few microseconds each.
+    """
+    from eth_hash.auto import keccak
+
+    mapping = _POSITIONS.to_bytes(32, "big")
+    inner: dict[bytes, bytes] = {}
+    slots = bytearray()
+    for key in (row.tobytes() for row in keys):
+        market = key[20:]
+        if market not in inner:
+            inner[market] = keccak(market + mapping)
+        base = int.from_bytes(keccak(bytes(12) + key[:20] + inner[market]), "big")
+        slots += ((base + 1) % 2**256).to_bytes(32, "big")
+    return np.frombuffer(bytes(slots), np.uint8).reshape(-1, 32)
+
+
+def _sloads(chain: Chain, morpho: bytes, slots: U8) -> tuple[U8, Bool]:
+    """Words at storage slots, and which were read. Shapes (n, 32) and (n,)."""
+    size = len(slots)
+    calls = -(-size // _AT_ONCE)
+    padded = np.zeros((calls * _AT_ONCE, 32), np.uint8)
+    padded[:size] = slots
+    data = np.zeros((calls, 4 + 32 * (2 + _AT_ONCE)), np.uint8)
+    data[:, :4] = np.frombuffer(_MORPHO.selector("extSloads"), np.uint8)
+    data[:, 4 + 31], data[:, 4 + 63] = 32, _AT_ONCE  # offset and length of the array
+    data[:, 68:] = padded.reshape(calls, -1)
+    target, words = np.frombuffer(morpho, np.uint8), 2 + _AT_ONCE
+    answer = chain.bulk(target, data, words, gas=_GAS_PER_SLOT * _AT_ONCE)
+    found = answer.words[:, 2:].reshape(-1, 32)[:size]
+    return found, np.repeat(answer.ok, _AT_ONCE)[:size]
+
+
+def survey(chain: Chain, market: MorphoMarket, states: States, failed: U8) -> MorphoSurvey:
+    """Legs, prices, identities and referee of all markets; see `_morpho_survey`."""
+    ids = np.unique(states.accounts[states.counts > 0, 20:], axis=0)
+    return MorphoSurvey(read_markets(chain, market, ids), states, failed)
