@@ -166,6 +166,12 @@ class Chain:
         need = f"state at block {self.block.number}"
         return self._node.ask("eth_getCode", params, data, need=need)
 
+    def storage_at(self, address: bytes, slot: int) -> bytes:
+        """The 32-byte word in a contract's storage at the pinned block."""
+        where = bytes(address).hex().encode(), hex_of(slot), hex_of(self.block.number)
+        need = f"state at block {self.block.number}"
+        return self._node.ask("eth_getStorageAt", b'["0x%b",%b,%b]' % where, data, need=need)
+
     def still_canonical(self) -> bool:
         """Whether the pinned number still has the pinned hash.
 

@@ -44,7 +44,7 @@ _NAMED = {
     "Repay": 3,
     "Liquidate": 3,
 }
-_BORROW = _MORPHO.topic("Borrow")
+_BORROW, _CREATED = _MORPHO.topic("Borrow"), _MORPHO.topic("CreateMarket")
 
 
 def open_market(chain: Chain, row: Market) -> MorphoMarket:
@@ -66,8 +66,12 @@ def shocks(market: MorphoMarket) -> set[str]:
 
 
 def log_filter(market: MorphoMarket, *, known: bool) -> LogFilter:
-    """Borrow events alone while no state is stored (`known` false); else all that touch state."""
-    events = _NAMED if known else ("Borrow",)
+    """Borrow events alone while no state is stored (`known` false); else all that touch state.
+
+    And the markets themselves, under the account of zero: one of which every log was lost is a gap
+    in the totals then, and not forgotten.
+    """
+    events = ["CreateMarket", *(_NAMED if known else ("Borrow",))]
     return LogFilter([market.morpho], [_MORPHO.topic(event) for event in events])
 
 
@@ -82,7 +86,13 @@ def touched(market: MorphoMarket, logs: LogChunk) -> tuple[U8, I64, Bool]:
     row, place = np.concatenate(rows), np.concatenate(places)
     key = np.concatenate([logs.topics[row, place, 12:], logs.topics[row, 1]], axis=1)
     add = (first[row] == np.frombuffer(_BORROW, np.uint8)).all(axis=1)
-    return key, logs.block[row], add
+    new = np.flatnonzero((first == np.frombuffer(_CREATED, np.uint8)).all(axis=1))
+    made = np.concatenate([np.zeros((len(new), 20), np.uint8), logs.topics[new, 1]], axis=1)
+    return (
+        np.concatenate([key, made]),
+        np.concatenate([logs.block[row], logs.block[new]]),
+        np.concatenate([add, np.ones(len(new), np.bool_)]),
+    )
 
 
 def read(chain: Chain, market: MorphoMarket, keys: U8) -> Iterator[tuple[States, U8]]:
@@ -136,5 +146,5 @@ def _sloads(chain: Chain, morpho: bytes, slots: U8) -> tuple[U8, Bool]:
 
 def survey(chain: Chain, market: MorphoMarket, states: States, failed: U8) -> MorphoSurvey:
     """Legs, prices, identities and referee of all markets; see `_morpho_survey`."""
-    ids = np.unique(states.accounts[states.counts > 0, 20:], axis=0)
+    ids = np.unique(states.accounts[:, 20:], axis=0)
     return MorphoSurvey(read_markets(chain, market, ids), states, failed)
