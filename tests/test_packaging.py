@@ -41,10 +41,10 @@ def test_an_installed_wheel_finds_its_data(wheel: Path, tmp_path: Path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = (
         "import scanner, sys; from scanner.chain import abi;"
-        "from scanner.deployments import markets;"
+        "from scanner.deployments import Fields, markets;"
         "assert scanner.__file__.startswith(sys.argv[1]), scanner.__file__;"
         "print(abi.load('aave_v3_pool').selector('getUserAccountData').hex(),"
-        " len(markets(1, None, None, {'aave_v3': ('pool',)})))"
+        " len(markets(1, None, None, {'aave_v3': Fields(('pool',))})))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "site")],

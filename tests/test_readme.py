@@ -99,11 +99,11 @@ def test_every_file_the_page_names_exists():
 
 def test_the_deployments_example_is_valid(tmp_path: Path):
     """The TOML on the page loads."""
-    from scanner.deployments import markets
+    from scanner.deployments import Fields, markets
 
     [example] = re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)
     file = tmp_path / "mine.toml"
     file.write_text(example)
 
-    [row] = markets(31337, None, file, {"aave_v3": ("pool",)})
+    [row] = markets(31337, None, file, {"aave_v3": Fields(("pool",))})
     assert row.name == "mine"

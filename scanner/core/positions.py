@@ -110,9 +110,6 @@ class Exposure:
         Whether any pair can be called there.
     feeds, feed : tuple of Feed, int64 array or None
         Where `raw` is of another feed than the shock's own: which feeds, and each position's.
-    early_raw, early_ratio : arrays or None
-        A second, marked level that is met first (Morpho's pre-liquidation), as `raw` and `ratio`;
-        0 and NaN where there is none.
     """
 
     shock: Shock
@@ -125,8 +122,6 @@ class Exposure:
     callable: Bool
     feeds: tuple[Feed, ...] = ()
     feed: I64 | None = None
-    early_raw: Integers | None = None
-    early_ratio: F64 | None = None
 
     def raw_feeds(self) -> tuple[tuple[Feed, ...], I64]:
         """The feeds that `raw` counts in, and each position's. Shape (positions,)."""

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from .legs import Legs
 from .positions import Exposure, Holdings
-from .rounding import significant
 
 U8 = npt.NDArray[np.uint8]
 I8 = npt.NDArray[np.int8]
@@ -122,17 +121,11 @@ def _exposed(name: str, exposure: Exposure, rows: I64) -> Columns:
     shock, side = exposure.shock, exposure.side[rows]
     raw = digits(exposure.raw[rows])
     raw[side == 0] = ""
-    nothing = np.full(len(rows), np.nan)
     dollars = shock.kind != "market"
-    price = exposure.price[rows] if dollars else nothing
+    price = exposure.price[rows] if dollars else np.full(len(rows), np.nan)
     feeds, of = exposure.raw_feeds()
     address = np.array(["0x" + f.address.hex() if f.address else "" for f in feeds], object)
     scale = np.array([f.scale for f in feeds], object)
-    early, early_raw = nothing, np.full(len(rows), "", object)
-    if exposure.early_raw is not None and exposure.early_ratio is not None:
-        early = significant(exposure.early_ratio[rows] * shock.spot) if dollars else nothing
-        some = exposure.early_raw[rows] != 0
-        early_raw[some] = digits(exposure.early_raw[rows][some])
     return {
         "driver": np.full(len(rows), name, object),
         "side": SIDE_NAMES[side],
@@ -144,8 +137,6 @@ def _exposed(name: str, exposure: Exposure, rows: I64) -> Columns:
         "collateral_at_risk_usd": exposure.at_risk[rows],
         "seizable_usd": exposure.seizable[rows],
         "callable": exposure.callable[rows],
-        "pre_liquidation_price_usd": early,
-        "pre_liquidation_price_raw": early_raw,
     }
 
 
@@ -162,8 +153,6 @@ def _unexposed(size: int) -> Columns:
         "collateral_at_risk_usd": np.zeros(size),
         "seizable_usd": np.zeros(size),
         "callable": np.zeros(size, np.bool_),
-        "pre_liquidation_price_usd": nan,
-        "pre_liquidation_price_raw": empty,
     }
 
 
@@ -204,8 +193,6 @@ _ORDER = (
     "already_liquidatable",
     "largest_collateral",
     "largest_debt",
-    "pre_liquidation_price_usd",
-    "pre_liquidation_price_raw",
 )
 
 

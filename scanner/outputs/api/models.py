@@ -240,8 +240,6 @@ class Position(Part):
     already_liquidatable: bool = of(False)
     largest_collateral: str = of("WETH")
     largest_debt: str = of("USDC")
-    pre_liquidation_price_usd: USD | None = of(None, "Where an opt-in pre-liquidation begins.")
-    pre_liquidation_price_raw: str = of("")
     distance: float | None = maybe(-0.134105)
 
 
