@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from localchain import LocalChain, demo
+from localchain.mixed import Mixed
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -27,8 +28,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
     folder = tmp_path_factory.mktemp("readme")
     (folder / ".demo").mkdir()
     with LocalChain("origin", spot=demo.SPOT) as chain:
-        for _ in demo.story(chain):
-            chain.write_deployments(folder / ".demo" / "deployments.toml")
+        mixed = Mixed(chain)
+        for _ in demo.story(mixed):
+            (folder / ".demo" / "deployments.toml").write_text(mixed.deployments_toml())
             if not chain.whale_list:
                 shown(" ".join(["bandscan", *demo.SCAN]), folder, chain.url)
         yield folder, chain.url

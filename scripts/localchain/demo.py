@@ -1,8 +1,9 @@
 """What ./scripts/demo does: a local chain with the February whales, scanned as it grows; a report.
 
 Six accounts hold about 650,000 ETH against stablecoins, liquidated from $1,781.09 to $1,862.02,
-in a crowd of 520 that holds twice as much, spot 2,350: positions in real Aave v3 contracts. Before
-the whales came the chain is scanned twice, six hours apart, so that there is a history to show.
+in a crowd of 520 that holds twice as much, spot 2,350: positions in real Aave v3 contracts, with
+borrowers of Morpho Blue and Maker beside them on one chain. Before the whales came the chain is
+scanned twice, six hours apart, so that there is a history to show.
 """
 
 import fcntl
@@ -15,10 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from localchain import LocalChain, LocalChainError
+from localchain.mixed import Mixed
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / ".demo"
 WHALES = [1781.09, 1791.0, 1807.0, 1808.0, 1842.0, 1862.02]
+OTHERS = 30  # borrowers of each other protocol
 WHALE_ETH, CROWD, CROWD_ETH, SPOT = 650_000, 520, 1_300_000, 2350
 STORE = ["--store", ".demo/store"]
 SCAN = ["scan", "--chain", "31337", "--deployments", ".demo/deployments.toml", *STORE]
@@ -27,16 +30,18 @@ SCAN = ["scan", "--chain", "31337", "--deployments", ".demo/deployments.toml", *
 def main() -> int:
     """Build the chain, scan it as it grows, show bands, write the report, say what comes next."""
     with only_demo():
-        tell("building a local chain: Aave v3.6 as published on npm, real contracts")
+        tell("building a local chain: Aave v3.6, Morpho Blue and Maker from npm, real contracts")
         with LocalChain("origin", spot=SPOT) as chain:
-            for moment in story(chain):
+            mixed = Mixed(chain)
+            for moment in story(mixed):
                 tell(moment)
-                chain.write_deployments(DEMO / "deployments.toml")
+                (DEMO / "deployments.toml").write_text(mixed.deployments_toml())
                 if not chain.whale_list and bandscan([*SCAN, "--quiet"], chain.url):
                     return 1
             tell(
-                f"{len(chain.borrowers_ever)} accounts borrowed; {len(WHALES)} of them hold"
-                f" {WHALE_ETH:,} ETH, the crowd {CROWD_ETH:,} ETH"
+                f"{len(chain.borrowers_ever)} accounts borrowed on Aave; {len(WHALES)} of them hold"
+                f" {WHALE_ETH:,} ETH, the crowd {CROWD_ETH:,} ETH; {OTHERS} people on Morpho and"
+                f" {OTHERS} on Maker"
             )
             code = show(chain.url)
         if code == 0:
@@ -44,17 +49,19 @@ def main() -> int:
         return code
 
 
-def story(chain: LocalChain) -> Iterator[str]:
-    """Special cases and 40 random borrowers, six hours later the crowd, and last the whales.
+def story(mixed: Mixed) -> Iterator[str]:
+    """Special cases and random borrowers, six hours later the crowd, and last the whales.
 
     Yields at each moment that is worth a scan, saying what has happened.
     """
+    chain = mixed.aave
     chain.specials()
     chain.populate(40)
-    chain.set_price("WETH", 2_480 * 10**8)
-    yield "a first scan: 40 random borrowers and the special cases, ether at $2,480"
+    mixed.populate(OTHERS)
+    mixed.set_feed("ETH / USD", 2_480 * 10**8)
+    yield "a first scan: random borrowers and the special cases, ether at $2,480"
     chain.pass_time(6 * 3600)
-    chain.set_price("WETH", SPOT * 10**8)
+    mixed.set_feed("ETH / USD", SPOT * 10**8)
     chain.crowd(CROWD, CROWD_ETH)
     yield f"a second scan, six hours later: a crowd of {CROWD}, ether at ${SPOT:,}"
     chain.pass_time(6 * 3600)
