@@ -35,7 +35,7 @@ class LogChunk:
     """All logs of the blocks `first` .. `last`, in block order.
 
     Arrays: block[n], address[n, 20], topics[n, 4, 32] (zero where there are fewer),
-    topic_count[n]. `last_hash` is the hash of block `last` where that is within 2048 blocks of
+    topic_count[n], and words[n, 2, 32], the first two words of the data. `last_hash` is the hash of block `last` where that is within 2048 blocks of
     the pinned one, else None.
     """
 
@@ -46,6 +46,7 @@ class LogChunk:
     address: U8
     topics: U8
     topic_count: npt.NDArray[np.int8]
+    words: U8
 
     def __len__(self) -> int:
         return len(self.block)
@@ -56,6 +57,7 @@ class _Log(msgspec.Struct, gc=False):
     topics: list[str]
     blockNumber: str
     blockHash: str
+    data: str = "0x"
     removed: bool = False
 
 
@@ -205,6 +207,9 @@ class Finder:
         topics[np.arange(4) < counts[:, None]] = _matrix(
             list(chain.from_iterable(log.topics for log in logs)), 32
         )
+        words = _matrix([f"{log.data[:2]}{log.data[2:130]:0<128}" for log in logs], 64).reshape(
+            count, 2, 32
+        )
         if not _among(address, self._addresses):
             raise Untrue("a log of an address that was not asked for")
         if self._topic0 and not _among(topics[:, 0], self._topic0):
@@ -216,8 +221,8 @@ class Finder:
         if count and bool((np.diff(block) < 0).any()):
             order = np.argsort(block, kind="stable")
             block, address = block[order], address[order]
-            topics, counts = topics[order], counts[order]
-        return LogChunk(low, high, last_hash, block, address, topics, counts)
+            topics, counts, words = topics[order], counts[order], words[order]
+        return LogChunk(low, high, last_hash, block, address, topics, counts, words)
 
 
 def _texts(values: list[bytes]) -> list[str]:
