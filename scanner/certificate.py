@@ -167,7 +167,9 @@ def _judge_unknown(scanned: Sequence[tuple[str, str, Survey, Parity]], proof: Ce
     """Unknown debt beyond 0.1 % of the debt found, or debt without a price: incomplete."""
     found = sum(float(survey.holdings.legs.owed().sum()) for _, _, survey, _ in scanned)
     unknown = sum(row["debt_usd"] or 0.0 for row in proof.unknown)
-    unpriced = [row for row in proof.unknown if row["debt_usd"] is None]
+    rows = [row for _, _, survey, _ in scanned for row in survey.unknown]
+    pairs = zip(rows, proof.unknown, strict=True)
+    unpriced = [told for row, told in pairs if told["debt_usd"] is None and not row.optional]
     if unpriced or unknown > UNKNOWN_DEBT * (found + unknown):
         accounts = sum(row["accounts"] for row in proof.unknown)
         names = "; ".join(sorted({row["why"] for row in proof.unknown}))

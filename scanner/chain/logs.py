@@ -35,8 +35,9 @@ class LogChunk:
     """All logs of the blocks `first` .. `last`, in block order.
 
     Arrays: block[n], address[n, 20], topics[n, 4, 32] (zero where there are fewer),
-    topic_count[n], and words[n, 2, 32], the first two words of the data. `last_hash` is the hash of block `last` where that is within 2048 blocks of
-    the pinned one, else None.
+    topic_count[n], and words[n, 2, 32], the first two words of the data (zero where it is shorter).
+    `last_hash` is the hash of block `last` where that is within 2048 blocks of the pinned one, else
+    None.
     """
 
     first: int

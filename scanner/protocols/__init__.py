@@ -82,13 +82,18 @@ class Parity:
 
 @dataclass(frozen=True)
 class UnknownRow:
-    """Accounts whose health cannot be known, and why; debts as (asset, raw amount, USD or None)."""
+    """Accounts whose health cannot be known, and why; debts as (asset, raw amount, USD or None).
+
+    `optional` marks what is listed but does not make a scan incomplete: debt in a token that nobody
+    prices, in a market that anybody may open. Else one wei of it would spoil every scan there is.
+    """
 
     why: str
     asset: bytes
     accounts: int
     debts: list[tuple[bytes, int, float | None]]
     market: str = ""
+    optional: bool = False
 
 
 class Survey(Protocol):

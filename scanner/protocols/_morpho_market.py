@@ -29,7 +29,7 @@ _FEED = abi.load("price_adapter")
 
 _FEEDS = ("BASE_FEED_1", "BASE_FEED_2", "QUOTE_FEED_1", "QUOTE_FEED_2")
 _NO_ADDRESS = bytes(20)
-_ABSURD = 2**160  # no oracle of two real tokens answers so much; Morpho itself would overflow soon
+_ABSURD = 10**15  # whole loan tokens for one of collateral: no two real tokens stand so far apart
 _PEGGED = {"BTC": {"WBTC", "cbBTC", "tBTC"}}  # one of these is one of the driver, by design
 
 
@@ -113,7 +113,7 @@ def read_markets(chain: Chain, market: MorphoMarket, ids: U8) -> MorphoMarket:
     for (name, params, state), price, label in zip(told, prices, labels, strict=True):
         seconds = market.timestamp - state[4]
         rate = next(rates) if _has(params[3]) else 0
-        why = _wrong(price)
+        why = _wrong(price, assets[_raw(params[0])].unit, assets[_raw(params[1])].unit)
         if isinstance(rate, Failed):
             rate, why = 0, "the interest rate model reverts"
         found.append(
@@ -137,12 +137,14 @@ def read_markets(chain: Chain, market: MorphoMarket, ids: U8) -> MorphoMarket:
 _GETTERS = ("idToMarketParams", "market")
 
 
-def _wrong(price: Any) -> str:
+def _wrong(price: Any, loan: int, collateral: int) -> str:
+    """What is wrong with an oracle's answer; units of the tokens, for it counts in both's."""
     if isinstance(price, Failed):
         return "the oracle reverts"
     if price <= 0:
         return "the oracle answers 0"
-    return "" if price < _ABSURD else "the oracle answers an absurd price"
+    absurd = price * collateral >= _ABSURD * PRICE_SCALE * loan
+    return "the oracle answers an absurd price" if absurd else ""
 
 
 def _assets(
@@ -172,15 +174,23 @@ def _feeds_say(chain: Chain, params: Sequence[tuple[Any, ...]]) -> dict[bytes, s
     distinct = sorted({feed for feed in feeds if any(feed)})
     texts = chain.read([Call(feed, _FEED, "description") for feed in distinct])
     say = {f: t for f, t in zip(distinct, texts, strict=True) if not isinstance(t, Failed)}
-    found: dict[bytes, str] = {}
+    found: dict[bytes, list[str]] = {}
     for place, one in enumerate(params):
         mine = feeds[place * len(_FEEDS) : (place + 1) * len(_FEEDS)]
         for token, half in ((one[1], mine[:2]), (one[0], mine[2:])):
             for feed in half:
                 text = str(say.get(feed, ""))
                 if text.replace(" ", "").upper().endswith("/USD"):
-                    found.setdefault(_raw(token), text)
-    return found
+                    found.setdefault(_raw(token), []).append(text)
+    return {token: texts[0] for token, texts in found.items() if _agree(texts)}
+
+
+def _agree(texts: Sequence[str]) -> bool:
+    of_feed = driver_tables().of_feed
+    try:
+        return len({of_feed(text) for text in dict.fromkeys(texts)}) == 1
+    except KeyError:
+        return False
 
 
 def _in_dollars(chain: Chain, market: MorphoMarket, found: list[Isolated]) -> MorphoMarket:
@@ -190,14 +200,21 @@ def _in_dollars(chain: Chain, market: MorphoMarket, found: list[Isolated]) -> Mo
     drivers = {one.driver for one in every.values() if one.driver is not None}
     spots = usd_feeds(chain, market.row, drivers)
     usd: dict[bytes, float] = {}
+    table = {a for chain_id, a in driver_tables().by_address if chain_id == chain.chain_id}
+    trusted = table | set(market.row.drivers) if table else set(every)
     for address, one in every.items():
+        # Anybody may call a token USDC. Where the chain has a table of addresses, a symbol alone is
+        # worth nothing; such a token has the price of a market that lends a known one on it.
+        if address not in trusted:
+            continue
         if one.driver is None:
             usd[address] = 1.0
-        elif _is_own(one) and one.driver in spots:
+        elif is_own(one) and one.driver in spots:
             usd[address] = spots[one.driver].present / spots[one.driver].scale
     for _ in range(3):  # a token priced by a token priced by a token: deeper ones do not exist
-        for m in sorted(found, key=lambda m: (-m.assets / m.loan.unit, m.id)):
-            if m.loan.address in usd and m.price and m.collateral.address not in usd:
+        lent = [m for m in found if m.loan.address in usd and m.price]
+        for m in sorted(lent, key=lambda m: (-m.assets / m.loan.unit * usd[m.loan.address], m.id)):
+            if m.collateral.address not in usd:
                 usd[m.collateral.address] = m.price / m.feed.scale * usd[m.loan.address]
     priced = {a: _with(one, usd.get(a)) for a, one in every.items()}
     isolated = tuple(
@@ -215,7 +232,7 @@ def _in_dollars(chain: Chain, market: MorphoMarket, found: list[Isolated]) -> Mo
     )
 
 
-def _is_own(one: Asset) -> bool:
+def is_own(one: Asset) -> bool:
     driver = one.driver or ""
     return one.symbol.upper() in {driver.upper(), f"W{driver}".upper()} or (
         one.symbol in _PEGGED.get(driver, ())

@@ -19,7 +19,7 @@ from scanner.errors import Problem
 
 from . import Identity, Parity, UnknownRow
 from . import _morpho_rules as rules
-from ._morpho_market import Asset, Isolated, MorphoMarket
+from ._morpho_market import Asset, Isolated, MorphoMarket, is_own
 from ._sample import chosen
 
 U8 = npt.NDArray[np.uint8]
@@ -169,8 +169,7 @@ class MorphoSurvey:
         raw = np.concatenate([self.collateral[held], self.debt])[order]
         position, debt = position[order], debt[order]
         columns: list[list[Any]] = [
-            [index[m.collateral.address], m.collateral.unit, m.price / m.feed.scale * _usd(m.loan)]
-            for m in isolated
+            [index[m.collateral.address], m.collateral.unit, _usd(m.collateral)] for m in isolated
         ]
         owed: list[list[Any]] = [
             [index[m.loan.address], m.loan.unit, _usd(m.loan)] for m in isolated
@@ -210,7 +209,8 @@ class MorphoSurvey:
         return {token.address: i for i, token in enumerate(self.tokens)}
 
     def _shock(self, kind: str, name: str, follows: npt.NDArray[np.bool_]) -> Shock:
-        """The shock with the driver's dollar feed; without one, with its largest follower's price.
+        """The shock with the driver's dollar feed; without one, with the price of its own token
+        (WETH for ETH), or of its largest follower where no such token is used.
 
         `raw` is never of this feed but of each market's own oracle.
         """
@@ -222,7 +222,9 @@ class MorphoSurvey:
                 name, kind, feed.address, feed.description, feed.scale, feed.present, follows
             )
         legs = self.holdings.legs
+        own = np.array([is_own(token) for token in self.tokens], np.bool_) & follows
         sums = np.bincount(legs.token, legs.value, len(self.tokens)) * follows
+        sums = np.where(own, sums, 0.0) if (sums * own).any() else sums
         token = self.tokens[int(np.argmax(sums))]
         present = max(round((token.usd or 0.0) * _CENTS), 1)
         return Shock(name, kind, token.address, token.symbol, _CENTS, present, follows)
@@ -242,7 +244,7 @@ class MorphoSurvey:
         )
         taken = rules.seized(self.collateral[rows], repaid, factor, np.maximum(price, 1))
         unit = np.array([m.collateral.unit for m in isolated], np.float64)[place]
-        usd = np.array([m.price / m.feed.scale * _usd(m.loan) for m in isolated])[place]
+        usd = np.array([_usd(m.collateral) for m in isolated])[place]
         # Of a long the collateral has fallen with the oracle; of a short the loan has risen.
         fallen = np.where((side[rows] > 0) & held[rows], price / self.price[rows], 1.0)
         value[rows] = taken.astype(np.float64) / unit * usd * fallen.astype(np.float64)
@@ -271,6 +273,7 @@ class MorphoSurvey:
                     int(mine.sum()),
                     [(one.loan.address, raw, usd)],
                     one.label,
+                    optional=usd is None,
                 )
             )
         if len(failed):
@@ -280,6 +283,7 @@ class MorphoSurvey:
     def _problems(self, failed: U8) -> list[Problem]:
         where = (self.market.protocol, self.market.row.name)
         kinds = {"the oracle reverts": "oracle_reverted", "the oracle answers 0": "oracle_zero"}
+        kinds["the interest rate model reverts"] = "rate_reverted"
         found = [
             Problem(kinds.get(m.why, "oracle_absurd"), m.why, self.market.protocol, m.label)
             for m in self.market.isolated

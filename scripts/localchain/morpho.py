@@ -53,6 +53,7 @@ MARKETS = {
     "loop": ("wstETH", "WETH", None, None, 1.2, 94.5, True),
     "short": ("USDC", "WETH", "USDC / USD", "ETH / USD", 1.0, 77, True),
     "link": ("LINK", "DAI", "LINK / USD", "DAI / USD", 1.0, 62.5, False),
+    "odd": ("WETH", "LINK", "ETH / USD", "LINK / USD", 1.0, 71, False),
     "reverting": ("WETH", "DAI", "ETH / USD", None, 1.0, 80, False),
     "zero": ("LINK", "USDC", "LINK / USD", None, 1.0, 70, False),
 }

@@ -239,3 +239,24 @@ def test_sums_are_those_of_the_positions(scene: Scene) -> None:
     counts = frame["market"].value_counts()
     assert {m: n for m, n in rows.items() if n} == counts.to_dict()
     assert np.isfinite(frame["health_factor"]).all()
+
+
+def test_a_token_that_nobody_prices_is_listed_and_spoils_no_scan(tmp_path: Path) -> None:
+    """LINK is lent and nothing tells its price: one wei of such debt must not blind everybody."""
+    node = Node()
+    try:
+        made = Morpho(Ground(node))
+        good, odd = made.ground.account("good"), made.ground.account("odd")
+        made.borrow(good, "ether", 50, 0.8)
+        made.supply_collateral(odd, "odd", 10**18)
+        made.borrow_units(odd, "odd", 1)
+        document = scan(made, tmp_path).document
+        assert document["complete"]
+        [row] = document["unknown"]
+        assert (row["accounts"], row["debt_usd"]) == (1, None)
+        assert row["why"] == "no dollar price for LINK"
+        assert row["debt_raw"][0]["amount"] == "1"
+        markets = {local(made, r["market"]): r for r in document["markets"]}
+        assert (markets["odd"]["borrowers"], markets["odd"]["unknown_accounts"]) == (0, 1)
+    finally:
+        node.close()
