@@ -26,6 +26,7 @@ from scanner.commands import (
     history,
     levels,
     lists,
+    protocols,
     report,
     scan,
     serve,
@@ -110,6 +111,7 @@ for _command in (
     history.history,
     history.diff,
     history.scans,
+    protocols.protocols,
     report.report,
     serve.serve,
 ):

@@ -149,12 +149,16 @@ def _unknown_shock(shock: str, known: set[str]) -> UsageError:
     )
 
 
-def _listed(request: Request, info: ChainInfo) -> list[Market]:
-    needs = {
+def needed() -> dict[str, Fields]:
+    """The address fields of every protocol that can be scanned."""
+    return {
         name: Fields(adapter.ADDRESSES, optional_fields(adapter))
         for name, adapter in adapters().items()
     }
-    found = markets(info.chain_id, request.protocols or None, request.deployments, needs)
+
+
+def _listed(request: Request, info: ChainInfo) -> list[Market]:
+    found = markets(info.chain_id, request.protocols or None, request.deployments, needed())
     if not found:
         raise UsageError(
             f"no market is known on {info.name}"

@@ -86,6 +86,24 @@ def _json(text: str) -> Callable[[Command], Command]:
     )
 
 
+_markets = _all(
+    click.option(
+        "--protocol", metavar="NAME", multiple=True, help="Only this protocol; may be repeated."
+    ),
+    click.option(
+        "--deployments",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="TOML with markets to add or replace: forks, testnets, local nodes.",
+    ),
+)
+
+covering = _all(
+    chain("Only the markets of this chain."),
+    _markets,
+    _json("JSON instead of a table, to a file, or to stdout where none is named."),
+)
+
 scanning = _all(
     chain("Which chain; the one of the endpoint where none is named."),
     click.option(
@@ -97,15 +115,7 @@ scanning = _all(
         " The chain's public ones where none is given."
         "  [env var: BANDSCAN_RPC, several separated by blanks or commas]",
     ),
-    click.option(
-        "--protocol", metavar="NAME", multiple=True, help="Only this protocol; may be repeated."
-    ),
-    click.option(
-        "--deployments",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help="TOML with markets to add or replace: forks, testnets, local nodes.",
-    ),
+    _markets,
     store,
     click.option(
         "--block",

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,7 +34,8 @@ class Market:
     `addresses` holds the contracts that the protocol names (`{"pool": …}` for Aave v3), 20 raw
     bytes each. `drivers` are the file's own answers to "which driver does this token follow?"
     by token address; None means that it follows none. `feeds` are dollar price feeds by driver:
-    the row's own, over the chain's (feeds.toml). `first_block` is None where nobody wrote
+    the row's own, over the chain's (feeds.toml). `origin` says where a shipped row's addresses
+    come from. `first_block` is None where nobody wrote
     it down: it is then found on chain, never guessed.
     """
 
@@ -46,6 +47,7 @@ class Market:
     drivers: dict[bytes, str | None] = field(default_factory=dict)
     source: Literal["shipped", "file"] = "shipped"
     feeds: dict[str, bytes] = field(default_factory=dict)
+    origin: str = ""
 
     @property
     def key(self) -> tuple[str, int, str]:
@@ -54,12 +56,12 @@ class Market:
 
 
 def markets(
-    chain_id: int,
+    chain_id: int | None,
     protocols: Sequence[str] | None,
     file: Path | None,
     needs: Mapping[str, Fields],
 ) -> list[Market]:
-    """The markets of one chain, sorted by protocol and name; empty where none is known.
+    """The markets of one chain (None: of all), sorted by protocol, chain and name.
 
     Parameters
     ----------
@@ -85,16 +87,18 @@ def markets(
     return [
         found[key]
         for key in sorted(found)
-        if found[key].chain_id == chain_id and (protocols is None or key[0] in protocols)
+        if chain_id in (None, found[key].chain_id) and (protocols is None or key[0] in protocols)
     ]
 
 
 def _shipped(needs: Mapping[str, Fields]) -> Iterator[Market]:
     for path in sorted(FOLDER.glob("*.toml")):
         if path.name not in NOT_MARKETS:
-            for row in _toml.read(path)["market"]:
+            content = _toml.read(path)
+            for row in content["market"]:
                 if row["protocol"] in needs:
-                    yield _market(row, needs, {"file": path.name}, "shipped")
+                    market = _market(row, needs, {"file": path.name}, "shipped")
+                    yield replace(market, origin=content["sources"]["addresses"])
 
 
 def _from_file(path: Path, needs: Mapping[str, Fields]) -> list[Market]:
