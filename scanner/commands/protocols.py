@@ -37,7 +37,7 @@ def protocols(
             "market": row.name,
             "address": checksummed(row.addresses[fields[row.protocol].needed[0]]),
             "first_block": row.first_block,
-            "source": row.origin or "your deployments file",
+            "source": row.origin if row.source == "shipped" else "your deployments file",
         }
         for row in found
     ]

@@ -98,7 +98,7 @@ def _shipped(needs: Mapping[str, Fields]) -> Iterator[Market]:
             for row in content["market"]:
                 if row["protocol"] in needs:
                     market = _market(row, needs, {"file": path.name}, "shipped")
-                    yield replace(market, origin=content["sources"]["addresses"])
+                    yield replace(market, origin=content.get("sources", {}).get("addresses", ""))
 
 
 def _from_file(path: Path, needs: Mapping[str, Fields]) -> list[Market]:

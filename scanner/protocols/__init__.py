@@ -15,7 +15,7 @@ An adapter is a module that says:
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -69,7 +69,8 @@ class Parity:
     """Our health factors against the protocol's own view of the same block.
 
     Of `accounts`, `checked` were compared and `mismatches` of them differ; `unread` were chosen as
-    well, but the protocol gave no view of them.
+    well, but the protocol gave no view of them. `parts` is the same of each isolated market inside
+    the deployment, by name; empty where there is but one.
     """
 
     accounts: int
@@ -78,6 +79,28 @@ class Parity:
     mismatches: int
     max_rel_error: float
     p99_rel_error: float
+    parts: tuple[tuple[str, "Parity"], ...] = ()
+
+
+def verdicts(names: Sequence[str], place: I64, rows: I64, same: npt.NDArray[np.bool_]) -> Parity:
+    """Parity of a protocol whose own view is a verdict: healthy or not, and no number.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The isolated markets.
+    place : int64 array, shape (positions,)
+        Each position's market.
+    rows : int64 array
+        The positions that were asked about, and `same`, whether both verdicts agree.
+    """
+    size = len(names)
+    every = np.bincount(place, minlength=size)
+    asked = np.bincount(place[rows], minlength=size)
+    wrong = np.bincount(place[rows[~same]], minlength=size)
+    counts = zip(names, every.tolist(), asked.tolist(), wrong.tolist(), strict=True)
+    parts = tuple((name, Parity(n, k, 0, m, 0.0, 0.0)) for name, n, k, m in counts)
+    return Parity(len(place), len(rows), 0, int((~same).sum()), 0.0, 0.0, parts)
 
 
 @dataclass(frozen=True)

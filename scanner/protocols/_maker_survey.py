@@ -18,7 +18,7 @@ from scanner.core.shocks import Shock
 from scanner.core.states import States, keys
 from scanner.errors import Problem
 
-from . import Identity, Parity, UnknownRow
+from . import Identity, Parity, UnknownRow, verdicts
 from . import _maker_rules as rules
 from ._maker_market import Ilk, MakerMarket, spot_of
 from ._maker_rules import RAY, WAD
@@ -159,8 +159,9 @@ class MakerSurvey:
         told = [isinstance(a, Failed) and _SAFE in a.reason for a in chain.read(calls)]
         rate, spot = self._of("stored_rate"), self._of("stored_spot")
         safe = (self.ink * spot >= self.art * rate) | (spot == 0)
-        wrong = int((np.array(told, np.bool_) != safe.astype(np.bool_)[rows]).sum())
-        return Parity(len(self.keys), len(rows), 0, wrong, 0.0, 0.0)
+        names = [one.name for one in self.market.ilks]
+        same = np.array(told, np.bool_) == safe.astype(np.bool_)[rows]
+        return verdicts(names, self.place, rows, same)
 
     def _of(self, name: str) -> Integers:
         values = np.array([getattr(one, name) for one in self.market.ilks], object)

@@ -17,7 +17,7 @@ from scanner.core.shocks import Shock
 from scanner.core.states import States
 from scanner.errors import Problem
 
-from . import Identity, Parity, UnknownRow
+from . import Identity, Parity, UnknownRow, verdicts
 from . import _morpho_rules as rules
 from ._morpho_market import Asset, Isolated, MorphoMarket, is_own
 from ._sample import chosen
@@ -135,7 +135,6 @@ class MorphoSurvey:
         Morpho has no view of a position's health. A healthy one is refused by name before anything
         moves; of another one the call goes on, to fail at the payment.
         """
-        size = len(self.keys)
         rows = chosen(self.keys, chain.block.hash, count)
         calls = [
             Call(
@@ -148,8 +147,8 @@ class MorphoSurvey:
         ]
         answers = chain.read(calls)
         told = np.array([isinstance(a, Failed) and _HEALTHY in a.reason for a in answers], np.bool_)
-        wrong = int((told != self.fine[rows]).sum())
-        return Parity(size, len(rows), 0, wrong, 0.0, 0.0)
+        names = [one.label for one in self.market.isolated]
+        return verdicts(names, self.place, rows, told == self.fine[rows])
 
     def _of(self, name: str, place: I64) -> Integers:
         values = np.array([getattr(one, name) for one in self.market.isolated], object)
