@@ -83,7 +83,7 @@ def markets(
     if file is not None:
         rows = _from_file(file, needs)
         found.update((row.key, row) for row in rows)
-        _refuse_twins(found.values(), {"file": _toml.clean(file, 300)})
+        _refuse_twins(found.values(), needs, {"file": _toml.clean(file, 300)})
     return [
         found[key]
         for key in sorted(found)
@@ -205,13 +205,20 @@ def _drivers(table: Any, where: dict[str, str]) -> dict[bytes, str | None]:
     return found
 
 
-def _refuse_twins(rows: Iterable[Market], where: dict[str, str]) -> None:
-    """Two names for the same contracts would count every position twice."""
-    seen: dict[tuple[str, int, tuple[bytes, ...]], Market] = {}
+def _refuse_twins(
+    rows: Iterable[Market], needs: Mapping[str, Fields], where: dict[str, str]
+) -> None:
+    """Two names for the same main contract would count every position twice.
+
+    The main one is the first that the protocol needs: positions are kept there, whatever else a
+    row names or leaves out.
+    """
+    seen: dict[tuple[str, int, bytes], Market] = {}
     for row in rows:
-        twin = seen.setdefault((row.protocol, row.chain_id, tuple(row.addresses.values())), row)
+        main = needs[row.protocol].needed[0]
+        twin = seen.setdefault((row.protocol, row.chain_id, row.addresses[main]), row)
         if twin is not row:
-            fields = " and ".join(row.addresses)
+            fields = main
             shipped = next((one.name for one in (twin, row) if one.source == "shipped"), None)
             raise UsageError(
                 f'The markets "{twin.name}" and "{row.name}" have the same {fields}; '

@@ -20,7 +20,7 @@ from scanner.errors import MarketError
 
 from ._drivers import driver_of
 from ._feeds import Path
-from ._maker_rules import RAY, WAD, Limits, dripped, poked
+from ._maker_rules import RAY, WAD, Limits, dripped, least_value_of, poked
 from ._text import clean_symbol
 from ._usd import usd_feeds
 
@@ -72,8 +72,8 @@ class Ilk:
 
     @property
     def stored_value(self) -> int:
-        """The oracle value that the Vat's spot stands for, both divisions undone. [wad]"""
-        return self.stored_spot * self.mat // RAY * self.par // 10**36
+        """The oracle value that the Vat's spot stands for: the least that gives this spot. [wad]"""
+        return least_value_of(self.stored_spot, self.par, self.mat)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,13 @@ def least_value(ink: Integers, debt: Integers, par: Integers, mat: Integers) -> 
     return _up(_up(spot * mat, RAY) * par, 10**36)
 
 
+def least_value_of(spot: int, par: int, mat: int) -> int:
+    """The least oracle value that is poked to `spot` or more; of a poked spot, the value it was
+    poked with, since no two give the same spot (par * mat far below 10**9). [wad]"""
+    priced = -(-spot * mat // RAY)
+    return -(-priced * par // 10**36)
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one liquidation of an ilk may take. [rad, chop in wad]

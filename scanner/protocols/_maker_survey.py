@@ -62,7 +62,7 @@ def positions_of(states: States, is_cdp: Bool) -> Urns:
 def owners(chain: Chain, market: MakerMarket, urns: Urns) -> U8:
     """Who owns each urn: as the CDP manager says, else the urn itself. Shape (n, 20)."""
     found = urns.keys[:, :20].copy()
-    if not len(urns.cdp) or not len(found):
+    if not len(urns.cdp) or not len(found) or "cdp_manager" not in market.row.addresses:
         return found
     order = np.argsort(keys(urns.cdp_urn), kind="stable")
     known = keys(urns.cdp_urn)[order]
@@ -179,7 +179,8 @@ class MakerSurvey:
     def _details(self, number: int, one: Ilk) -> dict[str, Any]:
         """The three prices, the limit on what sells at once, and who would go at each price."""
         mine, ilks = self.place == number, self.market.ilks
-        stored = self.ink * self._of("stored_spot") < self.art * self._of("stored_rate")
+        spot = self._of("stored_spot")
+        stored = (self.ink * spot < self.art * self._of("stored_rate")) & (spot > 0)
         later = self._unsafe([i.following or i.value for i in ilks])
         return {
             "price_stored": one.stored_value / WAD,

@@ -104,7 +104,8 @@ def read(chain: Chain, market: MakerMarket, keys: U8) -> Iterator[tuple[States, 
         calls = abi.pack(_VAT.selector("urns"), part[~cdp, 20:], part[~cdp, :20])
         answer = chain.bulk(np.frombuffer(market.vat, np.uint8), calls, words=2)
         words[~cdp], good[~cdp] = answer.words, answer.ok
-        if cdp.any():
+        # A row that names no manager any more: its old ids tell nothing.
+        if cdp.any() and "cdp_manager" in market.row.addresses:
             manager = np.frombuffer(market.row.addresses["cdp_manager"], np.uint8)
             ids = abi.pack(_MANAGER.selector("urns"), part[cdp, :20])
             answer = chain.bulk(manager, ids, words=1)

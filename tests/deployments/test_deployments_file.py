@@ -353,3 +353,10 @@ def test_an_optional_address_may_be_there_or_not(tmp_path: Path) -> None:
     [full] = [r for r in load(tmp_path, row + 'rewards = "0x' + "22" * 20 + '"\n') if r.name == "a"]
     assert bare.addresses == {"comet": b"\x11" * 20}
     assert full.addresses == {"comet": b"\x11" * 20, "rewards": b"\x22" * 20}
+
+
+def test_the_same_main_contract_is_a_twin_whatever_else_is_named(tmp_path: Path) -> None:
+    """Two rows that differ in an optional address only would count every position twice."""
+    head = '[[market]]\nprotocol = "comet"\nchain_id = 1\ncomet = "' + POOL + '"\n'
+    text = f'{head}name = "a"\n{head}name = "b"\nrewards = "{OTHER}"\n'
+    assert '"a" and "b" have the same comet' in refusal(tmp_path, text)

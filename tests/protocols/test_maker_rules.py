@@ -59,6 +59,15 @@ def test_the_least_value_is_exact_through_both_divisions():
     assert (ink * rules.poked(value - 1, par, mat) < debt).all()
 
 
+def test_a_poked_spot_gives_back_its_value():
+    rng = np.random.default_rng(5)
+    for mat in (101, 130, 145, 175):
+        value = int(10 ** rng.uniform(15, 24)) + 1
+        spot = int(rules.poked(value, RAY, mat * RAY // 100))
+        assert rules.least_value_of(spot, RAY, mat * RAY // 100) == value
+    assert rules.least_value_of(0, RAY, 145 * RAY // 100) == 0
+
+
 def test_powers_round_half_up():
     fee = 1_000_000_001_547_125_957_863_212_448  # 5 % a year
     year = rules.rpow(fee, 365 * 86_400)
