@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scanner.chain import abi
 from scanner.chain.abi import U8
 from scanner.chain.bulk import Bulk, Progress, bulk
 from scanner.chain.calls import Call, Failed
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "Bulk", "Call", "Chain", "Failed", "LogChunk"]
 
+_MULTICALL3 = abi.load("multicall3")
 GAS_PER_CALL, GAS_PER_WORD = 12_000, 4_000  # a getter behind a proxy, and each further slot
 
 
@@ -130,6 +132,26 @@ class Chain:
         aggregate, guard = self._multicall(), self._node.guard()
         return self._node.run(read(self._node.client, guard, aggregate, calls))
 
+    def read_after(self, first: Sequence[Call], calls: Sequence[Call]) -> list[Any]:
+        """`read`, each call as it answers after what `first` did, in the same execution.
+
+        For what anybody may send before a liquidation (an accrual of interest). A call of `first`
+        that fails is passed over.
+        """
+        before = [(call.address, True, call.encoded()) for call in first]
+        together = [
+            Call(
+                self._multicall().address,
+                _MULTICALL3,
+                "aggregate3",
+                ([*before, (call.address, True, call.encoded())],),
+            )
+            for call in calls
+        ]
+        return [
+            _last(call, answer) for call, answer in zip(calls, self.read(together), strict=True)
+        ]
+
     def logs(
         self,
         addresses: Sequence[bytes],
@@ -190,3 +212,16 @@ class Chain:
                 code = bytes.fromhex(MULTICALL3_BYTECODE.removeprefix("0x"))
             self._aggregate = Aggregate(self.chain_id, self.block, address, code)
         return self._aggregate
+
+
+def _last(call: Call, answer: Any) -> Any:
+    """The answer of the last call of a nested aggregate3."""
+    if isinstance(answer, Failed):
+        return answer
+    done, content = answer[-1]
+    if not done or not content:
+        return Failed("reverted")
+    try:
+        return call.decoded(bytes(content))
+    except Exception as error:  # eth_abi's many errors all mean one thing here
+        return Failed(f"undecodable answer ({type(error).__name__})")

@@ -83,3 +83,24 @@ def seize_tokens(
     numerator = incentive * debt_price // EXP
     denominator = collateral_price * rate // EXP
     return np.asarray(numerator * EXP // denominator * repay // EXP, object)
+
+
+def seize_most(
+    most: Integers,
+    tokens: Integers,
+    incentive: Integers,
+    debt_price: Integers,
+    collateral_price: Integers,
+    rate: Integers,
+) -> Integers:
+    """cTokens taken by the largest repayment, up to `most`, that `tokens` cover.
+
+    Source: CToken.liquidateBorrowFresh refuses a seizure above the borrower's balance
+    (LIQUIDATE_SEIZE_TOO_MUCH) instead of cutting it.
+    """
+    numerator = incentive * debt_price // EXP
+    denominator = collateral_price * rate // EXP
+    ratio = np.where(denominator > 0, numerator * EXP // np.maximum(denominator, 1), 0)
+    covered = ((tokens + 1) * EXP - 1) // np.maximum(ratio, 1)
+    repaid = np.where(ratio > 0, np.minimum(most, covered), 0)
+    return np.asarray(ratio * repaid // EXP, object)

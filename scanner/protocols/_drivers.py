@@ -20,6 +20,7 @@ from ._feeds import Path
 I64 = npt.NDArray[np.int64]
 
 MARKET = "market"
+_PEGGED = {"BTC": {"WBTC", "cbBTC", "tBTC", "BTCB"}}
 _RATIO_SCALE = 10**9  # the axis of the market shock: a ratio in billionths
 
 
@@ -94,6 +95,19 @@ def driver_of(
     if symbol in tables.by_symbol:
         return tables.by_symbol[symbol], "symbol"
     return symbol, "own"
+
+
+def is_own(symbol: str, driver: str | None) -> bool:
+    """Whether a token is one of its driver by design: ETH and WETH of ETH, WBTC of BTC.
+
+    >>> is_own("WETH", "ETH"), is_own("wstETH", "ETH"), is_own("cbBTC", "BTC")
+    (True, False, True)
+    """
+    if driver is None:
+        return False
+    return symbol.upper() in {driver.upper(), f"W{driver}".upper()} or (
+        symbol in _PEGGED.get(driver, ())
+    )
 
 
 def shock_of(

@@ -13,7 +13,7 @@ from scanner.core.positions import Feed
 from scanner.deployments import DriverTables, Market, driver_tables
 from scanner.errors import MarketError
 
-from ._drivers import driver_of
+from ._drivers import driver_of, is_own
 from ._feeds import Path
 from ._morpho_rules import PRICE_SCALE, accrued
 from ._text import clean_symbol
@@ -30,7 +30,6 @@ _FEED = abi.load("price_adapter")
 _FEEDS = ("BASE_FEED_1", "BASE_FEED_2", "QUOTE_FEED_1", "QUOTE_FEED_2")
 _NO_ADDRESS = bytes(20)
 _ABSURD = 10**15  # whole loan tokens for one of collateral: no two real tokens stand so far apart
-_PEGGED = {"BTC": {"WBTC", "cbBTC", "tBTC"}}  # one of these is one of the driver, by design
 
 
 @dataclass(frozen=True)
@@ -209,7 +208,7 @@ def _in_dollars(chain: Chain, market: MorphoMarket, found: list[Isolated]) -> Mo
             continue
         if one.driver is None:
             usd[address] = 1.0
-        elif is_own(one) and one.driver in spots:
+        elif one.driver in spots and is_own(one.symbol, one.driver):
             usd[address] = spots[one.driver].present / spots[one.driver].scale
     for _ in range(3):  # a token priced by a token priced by a token: deeper ones do not exist
         lent = [m for m in found if m.loan.address in usd and m.price]
@@ -229,13 +228,6 @@ def _in_dollars(chain: Chain, market: MorphoMarket, found: list[Isolated]) -> Mo
     )
     return MorphoMarket(
         market.protocol, market.row, market.morpho, market.timestamp, isolated, spots
-    )
-
-
-def is_own(one: Asset) -> bool:
-    driver = one.driver or ""
-    return one.symbol.upper() in {driver.upper(), f"W{driver}".upper()} or (
-        one.symbol in _PEGGED.get(driver, ())
     )
 
 

@@ -19,7 +19,8 @@ from scanner.errors import Problem
 
 from . import Identity, Parity, UnknownRow, verdicts
 from . import _morpho_rules as rules
-from ._morpho_market import Asset, Isolated, MorphoMarket, is_own
+from ._drivers import is_own
+from ._morpho_market import Asset, Isolated, MorphoMarket
 from ._sample import chosen
 
 U8 = npt.NDArray[np.uint8]
@@ -221,7 +222,7 @@ class MorphoSurvey:
                 name, kind, feed.address, feed.description, feed.scale, feed.present, follows
             )
         legs = self.holdings.legs
-        own = np.array([is_own(token) for token in self.tokens], np.bool_) & follows
+        own = np.array([is_own(t.symbol, t.driver) for t in self.tokens], np.bool_) & follows
         sums = np.bincount(legs.token, legs.value, len(self.tokens)) * follows
         sums = np.where(own, sums, 0.0) if (sums * own).any() else sums
         token = self.tokens[int(np.argmax(sums))]

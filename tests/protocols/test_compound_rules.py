@@ -16,6 +16,12 @@ def test_liquidity_of_one_market():
     assert rules.collateral_value(EXP // 2, EXP, EXP, column(10**6)).tolist() == [500_000]
 
 
+def test_a_hypothetical_borrow():
+    """C2-1: the same with 1e6 more borrowed at price 1: a shortfall of 500,000."""
+    held = rules.collateral_value(EXP // 2, EXP, EXP, column(10**6))
+    assert (held - rules.debt_value(EXP, column(10**6))).tolist() == [-500_000]
+
+
 def test_liquidity_of_three_markets():
     """C2-1: with 1e3 tokens at 2.718 and factor 0.666 beside 1e6 at 3 and 0.5: 1,501,810."""
     first = rules.collateral_value(EXP // 2, EXP, 3 * EXP, column(10**6))[0]

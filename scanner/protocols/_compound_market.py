@@ -1,0 +1,222 @@
+"""A Compound v2 market at one block: its cTokens with interest accrued, prices and factors.
+
+Source: compound-finance/compound-protocol, contracts/CToken.sol and Comptroller.sol. Everything is
+as it would be after `accrueInterest`, which anybody may call, in the pinned block.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scanner.chain import abi
+from scanner.chain.pinned import Call, Chain, Failed
+from scanner.core.positions import Feed, Token
+from scanner.deployments import Market, driver_tables
+from scanner.errors import MarketError, Problem
+
+from ._compound_rules import EXP, Ledger, accrued, exchange_rate
+from ._drivers import driver_of
+from ._feeds import Path
+from ._sum_book import Quotes
+from ._text import clean_symbol
+from ._usd import usd_feeds
+
+_COMPTROLLER, _ORACLE = abi.load("compound_comptroller"), abi.load("compound_oracle")
+_CTOKEN, _ERC20 = abi.load("compound_ctoken"), abi.load("erc20")
+_LARGEST_DECIMALS = 36  # a price is scaled by 1e(36 - decimals)
+_ABSURD = 10**15  # dollars for one whole token
+
+
+@dataclass(frozen=True)
+class CToken:
+    """One market of the pool. Integers as the contracts count (mantissas of 1e18).
+
+    `ledger` is accrued to the block, `rate` the exchange rate after it; `factor` what collateral
+    counts for; `deprecated` says that its debts may be liquidated whatever the borrower's health.
+    """
+
+    address: bytes
+    symbol: str
+    underlying: bytes
+    unit: int
+    ledger: Ledger
+    rate: int
+    factor: int
+    deprecated: bool
+
+
+@dataclass(frozen=True)
+class CompoundMarket:
+    """A comptroller with its cTokens; `quotes` has one token per cToken, in the same order."""
+
+    protocol: str
+    row: Market
+    comptroller: bytes
+    oracle: bytes
+    block: int
+    ctokens: tuple[CToken, ...]
+    quotes: Quotes
+    close_factor: int
+    incentive: int
+    seize_paused: bool
+    problems: tuple[Problem, ...]
+
+
+def listed(chain: Chain, protocol: str, row: Market) -> tuple[bytes, bytes, list[bytes]]:
+    """The comptroller, its oracle and its cTokens.
+
+    Raises
+    ------
+    MarketError
+        The address has no code or does not answer like a comptroller.
+    """
+    comptroller = row.addresses["comptroller"]
+    where = {"market": f"{protocol}/{row.name}", "comptroller": "0x" + comptroller.hex()}
+    if not chain.code_at(comptroller):
+        raise MarketError(
+            "there is no contract at the comptroller's address",
+            **where,
+            fix="check the address and the chain in the deployments file",
+        )
+    calls = [Call(comptroller, _COMPTROLLER, getter) for getter in ("oracle", "getAllMarkets")]
+    oracle, markets = chain.read(calls)
+    if isinstance(oracle, Failed) or isinstance(markets, Failed):
+        raise MarketError(
+            "the contract does not answer like a comptroller of Compound v2",
+            **where,
+            fix="give the address of the Unitroller",
+        )
+    return comptroller, raw(oracle), [raw(one) for one in markets]
+
+
+def read_market(chain: Chain, protocol: str, row: Market) -> CompoundMarket:
+    """The comptroller of a deployments row and its cTokens at the pinned block."""
+    comptroller, oracle, addresses = listed(chain, protocol, row)
+    calls = [
+        Call(comptroller, _COMPTROLLER, getter)
+        for getter in ("closeFactorMantissa", "liquidationIncentiveMantissa", "seizeGuardianPaused")
+    ]
+    close_factor, incentive, paused = every(chain, calls[:2]) + chain.read(calls[2:])
+    states = every(chain, [Call(comptroller, _COMPTROLLER, "markets", (a,)) for a in addresses])
+    stops = chain.read(
+        [Call(comptroller, _COMPTROLLER, "borrowGuardianPaused", (a,)) for a in addresses]
+    )
+    ctokens = []
+    for one, state, stop in zip(read_ctokens(chain, addresses), states, stops, strict=True):
+        # Comptroller.isDeprecated: no collateral factor, no new debt, all interest to reserves.
+        stopped = not isinstance(stop, Failed) and stop
+        deprecated = state[1] == 0 and stopped and one.ledger.reserve_factor == EXP
+        ctokens.append(CToken(**{**vars(one), "factor": state[1], "deprecated": bool(deprecated)}))
+    quotes, problems = quote(chain, protocol, row, oracle, ctokens)
+    return CompoundMarket(
+        protocol=protocol,
+        row=row,
+        comptroller=comptroller,
+        oracle=oracle,
+        block=chain.block.number,
+        ctokens=tuple(ctokens),
+        quotes=quotes,
+        close_factor=close_factor,
+        incentive=incentive,
+        seize_paused=not isinstance(paused, Failed) and bool(paused),
+        problems=tuple(problems),
+    )
+
+
+_LEDGER = (
+    "getCash",
+    "totalBorrows",
+    "totalReserves",
+    "borrowIndex",
+    "totalSupply",
+    "borrowRatePerBlock",
+    "reserveFactorMantissa",
+    "accrualBlockNumber",
+    "exchangeRateStored",
+)
+
+
+def read_ctokens(chain: Chain, addresses: Sequence[bytes]) -> list[CToken]:
+    """The cTokens at these addresses, accrued; `factor` and `deprecated` are not known here."""
+    answers = every(chain, [Call(a, _CTOKEN, getter) for a in addresses for getter in _LEDGER])
+    names = chain.read([Call(a, _CTOKEN, g) for a in addresses for g in ("underlying", "symbol")])
+    of = [
+        address if isinstance(u, Failed) else raw(u)
+        for address, u in zip(addresses, names[0::2], strict=True)
+    ]
+    told = chain.read([Call(t, _ERC20, g) for t in of for g in ("symbol", "decimals")])
+    found = []
+    for place, address in enumerate(addresses):
+        *book, stored = answers[place * len(_LEDGER) : (place + 1) * len(_LEDGER)]
+        ledger = accrued(Ledger(*book), chain.block.number)
+        symbol, decimals = told[2 * place : 2 * place + 2]
+        if of[place] == address:  # the chain's own coin has no contract: "cETH" stands for ETH
+            symbol, decimals = str(names[2 * place + 1])[1:], 18
+        if isinstance(decimals, Failed) or decimals > _LARGEST_DECIMALS:
+            raise MarketError("an underlying token tells no decimals", token="0x" + of[place].hex())
+        found.append(
+            CToken(
+                address=address,
+                symbol=clean_symbol(symbol, of[place]),
+                underlying=of[place],
+                unit=10**decimals,
+                ledger=ledger,
+                rate=exchange_rate(ledger, stored),
+                factor=0,
+                deprecated=False,
+            )
+        )
+    return found
+
+
+def quote(
+    chain: Chain, protocol: str, row: Market, oracle: bytes, ctokens: Sequence[CToken]
+) -> tuple[Quotes, list[Problem]]:
+    """Prices of the cTokens' underlyings: dollars times 1e(36 - decimals), 0 for none."""
+    answers = chain.read(
+        [Call(oracle, _ORACLE, "getUnderlyingPrice", (c.address,)) for c in ctokens]
+    )
+    tables, problems = driver_tables(), []
+    tokens, prices, feeds = [], [], []
+    for one, answer in zip(ctokens, answers, strict=True):
+        scale = 10**36 // one.unit
+        wrong = _wrong(answer, scale)
+        if wrong:
+            text = f"the oracle {wrong} for {one.symbol} (0x{one.address.hex()})"
+            kind = "oracle_reverted" if isinstance(answer, Failed) else "oracle_zero"
+            problems.append(Problem(kind, text, protocol, row.name))
+        price = 0 if wrong else int(answer)
+        path = Path(oracle, 0, 1, "")
+        driver, source = driver_of(
+            chain.chain_id, one.underlying, one.symbol, path, row.drivers, tables
+        )
+        tokens.append(Token(one.underlying, one.symbol, one.unit, price / scale, driver, source))
+        prices.append(price)
+        feeds.append(Feed(oracle, f"getUnderlyingPrice({one.symbol})", scale, price))
+    drivers = {token.driver for token in tokens if token.driver is not None}
+    spots = usd_feeds(chain, row, drivers)
+    return Quotes(tuple(tokens), tuple(prices), tuple(feeds), spots), problems
+
+
+def _wrong(answer: Any, scale: int) -> str:
+    if isinstance(answer, Failed):
+        return "reverts"
+    return f"answers {answer}" if not 0 < answer < _ABSURD * scale else ""
+
+
+def every(chain: Chain, calls: Sequence[Call]) -> list[Any]:
+    """Answers that a comptroller and its cTokens cannot fail to give."""
+    answers = chain.read(calls) if calls else []
+    for call, answer in zip(calls, answers, strict=True):
+        if isinstance(answer, Failed):
+            raise MarketError(
+                f"{call.function} failed: {answer.reason}",
+                contract="0x" + call.address.hex(),
+                fix="run again, with another endpoint; or is this no fork of Compound v2?",
+            )
+    return answers
+
+
+def raw(address: str | bytes) -> bytes:
+    """20 bytes of an address."""
+    return bytes.fromhex(address[2:]) if isinstance(address, str) else bytes(address)

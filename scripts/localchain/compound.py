@@ -1,0 +1,261 @@
+"""The real Compound v2 on a ground: a comptroller, six cTokens and people who borrow there.
+
+Contracts: npm @thenextblock/hardhat-compound 0.0.14, artifacts of compound-protocol with byte code.
+The price oracle is ours (UnderlyingOracle.sol), over the ground's feeds.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from localchain.abi import MAX, encode_call
+from localchain.compile import Contract, artifact
+from localchain.errors import LocalChainError
+from localchain.ground import MULTICALL3, Ground
+from localchain.tarballs import unpacked
+
+PACKAGE = "@thenextblock/hardhat-compound"
+EXP = 10**18
+AGGREGATE = "aggregate3((address,bool,bytes)[])((bool,bytes)[])"
+NATIVE = "ETH"
+
+# token: feed, collateral factor in percent
+MARKETS = {
+    "WETH": ("ETH / USD", 82.5),
+    NATIVE: ("ETH / USD", 82.5),
+    "WBTC": ("BTC / USD", 70.0),
+    "USDC": ("USDC / USD", 85.5),
+    "DAI": ("DAI / USD", 83.5),
+    "LINK": ("LINK / USD", 79.0),
+}
+
+
+def contract(name: str) -> Contract:
+    """A contract of the package by name."""
+    folder = unpacked(PACKAGE) / "dist" / "artifacts" / "contracts" / "compound"
+    return artifact(folder / f"{name}.sol" / f"{name}.json")
+
+
+@dataclass(frozen=True)
+class Market:
+    """One cToken and what it is about; `address` in lower case."""
+
+    token: str
+    address: str
+    unit: int
+
+    @property
+    def scale(self) -> int:
+        """What a dollar is in its oracle price."""
+        return 10**36 // self.unit
+
+
+class Compound:
+    """Comptroller, oracle and the cTokens of MARKETS."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground, self.node = ground, ground.node
+        self.first_block = self.node.head() + 1
+        self.comptroller = ground.create(contract("Comptroller"))
+        self.oracle = ground.own("UnderlyingOracle")
+        # Steep, so that a few hundred blocks (a second to mine) are worth as many days.
+        model = contract("WhitePaperInterestRateModel")
+        self.rates = ground.create(model, 4 * EXP, 3 * EXP)
+        self.admin("_setPriceOracle(address)", self.oracle)
+        self.admin("_setCloseFactor(uint256)", EXP // 2)
+        self.admin("_setLiquidationIncentive(uint256)", 108 * EXP // 100)
+        self.markets = {token: self._market(token) for token in MARKETS}
+        self.borrowers_ever: set[str] = set()
+        self._seed()
+
+    def admin(self, signature: str, *args: Any, to: str | None = None) -> None:
+        """A call of the administrator, which answers 0 where it went well."""
+        self.tell(self.node.owner, to or self.comptroller, signature, *args)
+
+    def tell(self, who: str, to: str, signature: str, *args: Any) -> None:
+        """A transaction that must answer 0: Compound tells errors by numbers."""
+        code = self._code(who, to, signature, *args)
+        if code:
+            raise LocalChainError(f"{signature} answers error {code}")
+        self.ground.send(who, to, signature, *args)
+
+    def _code(self, who: str, to: str, signature: str, *args: Any) -> int:
+        data = "0x" + encode_call(signature, *args).hex()
+        answer = self.node.rpc("eth_call", {"from": who, "to": to, "data": data}, "latest")
+        return int(answer, 16) if answer != "0x" else 0
+
+    def _market(self, token: str) -> Market:
+        feed, factor = MARKETS[token]
+        common = (self.comptroller, self.rates, 2 * 10**26)
+        if token == NATIVE:
+            unit, admin = EXP, self.node.owner
+            names = ("Compound Ether", "cETH", 8)
+            address = self.ground.create(contract("CEther"), *common, *names, admin)
+        else:
+            underlying = self.ground.tokens[token]
+            unit = underlying.unit
+            rate = 2 * 10**8 * unit
+            address = self.ground.create(
+                contract("CErc20Immutable"),
+                underlying.address,
+                *common[:2],
+                rate,
+                f"Compound {token}",
+                f"c{token}",
+                8,
+                self.node.owner,
+            )
+        scale = 10**28 // unit
+        signature = "list(address,address,uint256)"
+        self.ground.send(
+            self.node.owner, self.oracle, signature, address, self.ground.feeds[feed], scale
+        )
+        self.admin("_supportMarket(address)", address)
+        self.admin("_setCollateralFactor(address,uint256)", address, int(factor * 10) * 10**15)
+        self.admin("_setReserveFactor(uint256)", EXP // 10, to=address)
+        return Market(token, address, unit)
+
+    def _seed(self) -> None:
+        supplier = self.ground.account("compound supplier")
+        for token in MARKETS:
+            self.mint(supplier, token, 10**6 * self.markets[token].unit)
+
+    # --- people ---------------------------------------------------------------
+
+    def populate(self, n: int, seed: int = 1) -> list[str]:
+        """n accounts with one to three collaterals; some repay, some enter a market for nothing,
+        some hold cTokens that they have not entered."""
+        draw, people = random.Random(seed), []
+        for number in range(n):
+            who = self.ground.account(f"compound {seed} {number}")
+            people.append(who)
+            held = draw.sample(sorted(MARKETS), draw.choice((1, 1, 2, 3)))
+            dollars = 10 ** draw.uniform(2, 6)
+            for token in held:
+                self.mint(who, token, self.units(token, dollars / len(held)))
+            entered = [token for token in held if len(held) == 1 or draw.random() < 0.9]
+            idle = draw.sample(sorted(MARKETS), 1) if draw.random() < 0.2 else []
+            self.enter(who, *entered, *idle)
+            wanted = [token for token in MARKETS if token != NATIVE]
+            part = draw.uniform(0.3, 0.97)
+            for token in draw.sample(wanted, draw.choice((1, 1, 2))):
+                self.borrow_part(who, token, part)
+                part = draw.uniform(0.3, 0.8)
+            if number % 8 == 5:
+                self.repay(who, draw.choice((2, 1)))
+        return people
+
+    def units(self, token: str, dollars: float) -> int:
+        """So many dollars in units of a token."""
+        price = self.ground.feed(MARKETS[token][0]) / 10**8
+        return int(dollars / price * self.markets[token].unit)
+
+    def mint(self, who: str, token: str, units: int) -> None:
+        """Supply units that come from nowhere."""
+        to = self.markets[token].address
+        if token == NATIVE:
+            self.node.rpc("anvil_setBalance", who, hex(units))
+            request = {"from": who, "to": to, "value": hex(units), "gasPrice": "0x0"}
+            data = "0x" + encode_call("mint()").hex()
+            receipt = self.node.rpc("eth_sendTransactionSync", {**request, "data": data})
+            if int(receipt["status"], 16) != 1:
+                raise LocalChainError("supplying ether failed")
+            return
+        self.ground.fund(token, who, units, [to])
+        self.tell(who, to, "mint(uint256)", units)
+
+    def enter(self, who: str, *tokens: str) -> None:
+        """Enter markets."""
+        addresses = [self.markets[token].address for token in tokens]
+        self.ground.send(who, self.comptroller, "enterMarkets(address[])", addresses)
+
+    def borrow_part(self, who: str, token: str, part: float) -> None:
+        """Borrow a part of what the account may."""
+        liquidity = self.liquidity(who)[1]
+        units = int(liquidity * EXP // self.price(token) * part)
+        if units > 0:
+            self.tell(who, self.markets[token].address, "borrow(uint256)", units)
+            self.borrowers_ever.add(who)
+
+    def repay(self, who: str, share: int) -> None:
+        """Repay one part in `share` of every debt (1: all of it)."""
+        for token, market in self.markets.items():
+            owed = self.owed(who, token)
+            if owed:
+                self.ground.fund(token, who, 2 * owed, [market.address])
+                units = MAX if share == 1 else owed // share
+                self.tell(who, market.address, "repayBorrow(uint256)", units)
+
+    # --- questions and the referee ------------------------------------------------
+
+    def price(self, token: str) -> int:
+        """What the oracle answers."""
+        signature = "getUnderlyingPrice(address)(uint256)"
+        return int(self.ground.call(self.oracle, signature, self.markets[token].address))
+
+    def liquidity(self, who: str) -> tuple[int, int, int]:
+        """Error, liquidity and shortfall, as stored."""
+        signature = "getAccountLiquidity(address)(uint256,uint256,uint256)"
+        found: tuple[int, int, int] = self.ground.call(self.comptroller, signature, who)
+        return found
+
+    def owed(self, who: str, token: str) -> int:
+        """Debt as stored."""
+        signature = "borrowBalanceStored(address)(uint256)"
+        return int(self.ground.call(self.markets[token].address, signature, who))
+
+    def within(
+        self, prices: dict[str, int], *calls: tuple[str, str, tuple[Any, ...]]
+    ) -> list[bytes]:
+        """Answers of calls (to, signature, arguments) of Multicall3 in one execution at the head,
+        after these prices were forced and all interest was accrued. Nothing stays."""
+        before: list[tuple[str, str, tuple[Any, ...]]] = [
+            (self.oracle, "force(address,uint256)", (self.markets[token].address, price))
+            for token, price in prices.items()
+        ]
+        before += [(m.address, "accrueInterest()", ()) for m in self.markets.values()]
+        rows = [
+            (to, False, encode_call(signature, *args)) for to, signature, args in (*before, *calls)
+        ]
+        answers = self.node.call(MULTICALL3, AGGREGATE, rows)
+        return [content for _, content in answers[len(before) :]]
+
+    def shortfall(self, who: str, prices: dict[str, int]) -> int:
+        """Shortfall less liquidity at prices, accrued."""
+        call = (self.comptroller, "getAccountLiquidity(address)", (who,))
+        [answer] = self.within(prices, call)
+        error, liquidity, shortfall = (
+            int.from_bytes(answer[k : k + 32], "big") for k in (0, 32, 64)
+        )
+        if error:
+            raise LocalChainError(f"getAccountLiquidity answers error {error}")
+        return shortfall - liquidity
+
+    def liquidate(
+        self, who: str, prices: dict[str, int], debt: str, held: str, units: int
+    ) -> tuple[int, int]:
+        """liquidateBorrow of so many units by Multicall3: its error code, and cTokens taken."""
+        token, market = self.ground.tokens[debt].address, self.markets[debt].address
+        collateral = self.markets[held].address
+        balance = (collateral, "balanceOf(address)", (who,))
+        answers = self.within(
+            prices,
+            balance,
+            (token, "mint(address,uint256)", (MULTICALL3, units)),
+            (token, "approve(address,uint256)", (market, MAX)),
+            (market, "liquidateBorrow(address,uint256,address)", (who, units, collateral)),
+            balance,
+        )
+        before, code, after = (int.from_bytes(answers[k], "big") for k in (0, 3, 4))
+        return code, before - after
+
+    def deployments_toml(self) -> str:
+        """Its row of a deployments file."""
+        return (
+            "[[market]]\n"
+            'protocol = "compound_v2"\n'
+            'name = "pool"\n'
+            f"chain_id = {self.ground.chain_id}\n"
+            f"first_block = {self.first_block}\n"
+            f'comptroller = "{self.comptroller}"\n'
+        )
