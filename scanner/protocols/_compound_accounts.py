@@ -12,7 +12,7 @@ The contract keeps principal and index of a debt to itself. What it tells, the d
 grows by index over index; cut twice, it may part from the contract's by two units of the token.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ from . import LogFilter
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
+More = Callable[[U8], tuple[U8, Bool]]
 
 ENTERED, TOKENS, DEBT, INDEX = range(4)
 KINDS = 4
@@ -69,11 +70,17 @@ def log_filter(comptroller: bytes, ctokens: Sequence[bytes], *, known: bool) -> 
     return LogFilter([comptroller, *ctokens], [*_WORDS, _TRANSFER])
 
 
-def touched(logs: LogChunk) -> tuple[U8, I64, Bool]:
-    """Accounts named by a chunk of logs, the blocks, and whether the log makes a borrower."""
+def touched(
+    logs: LogChunk, more: Mapping[bytes, tuple[int, ...]] | None = None, adds_too: bytes = b""
+) -> tuple[U8, I64, Bool]:
+    """Accounts named by a chunk of logs, the blocks, and whether the log makes a borrower.
+
+    `more` are a fork's own events, with the argument that names the account; `adds_too` is the one
+    of them that makes a borrower.
+    """
     first = logs.topics[:, 0]
     who, rows, adds = [], [], []
-    for topic, words in _WORDS.items():
+    for topic, words in {**_WORDS, **(more or {})}.items():
         hit = np.flatnonzero((first == np.frombuffer(topic, np.uint8)).all(axis=1))
         for word in words:
             # Indexed arguments (Venus' MarketEntered) are topics, in the same order.
@@ -81,7 +88,7 @@ def touched(logs: LogChunk) -> tuple[U8, I64, Bool]:
             said = np.where(indexed[:, None], logs.topics[hit, word + 1], logs.words[hit, word])
             who.append(said[:, 12:])
             rows.append(hit)
-            adds.append(np.full(len(hit), topic == _BORROW))
+            adds.append(np.full(len(hit), topic in (_BORROW, adds_too)))
     hit = np.flatnonzero((first == np.frombuffer(_TRANSFER, np.uint8)).all(axis=1))
     for place in (1, 2):
         who.append(logs.topics[hit, place, 12:])
@@ -91,11 +98,16 @@ def touched(logs: LogChunk) -> tuple[U8, I64, Bool]:
 
 
 def read(
-    chain: Chain, comptroller: bytes, indices: Mapping[bytes, int], accounts: U8
+    chain: Chain,
+    comptroller: bytes,
+    indices: Mapping[bytes, int],
+    accounts: U8,
+    more: More | None = None,
 ) -> Iterator[tuple[States, U8]]:
     """Stored states of accounts, a few thousand at a time, with those that could not be read.
 
-    `indices` are the borrow indices of the markets, accrued to the pinned block.
+    `indices` are the borrow indices of the markets, accrued to the pinned block; `more` reads a
+    fork's own words of accounts: shape (n, k, 32), for the slots from OTHERS on, and who was read.
     """
     ids = market_ids(list(indices))
     for begin in range(0, len(accounts), _CHUNK):
@@ -112,17 +124,28 @@ def read(
             mine = (market == np.frombuffer(address, np.uint8)).all(axis=1)
             columns[mine & columns[:, DEBT].any(axis=1), INDEX] = word
         keep = (numbers >= 0) & good[owner]
-        yield _states(part, good, owner[keep], numbers[keep], columns[keep]), part[~good]
+        slots = numbers[keep, None] * KINDS + np.arange(KINDS)
+        who, slots, words = (
+            np.repeat(owner[keep], KINDS),
+            slots.ravel(),
+            columns[keep].reshape(-1, 32),
+        )
+        if more is not None:
+            others, fine = more(part)
+            good &= fine
+            count = others.shape[1]
+            who = np.concatenate([who, np.repeat(np.arange(len(part)), count)])
+            slots = np.concatenate([slots, np.tile(OTHERS + np.arange(count), len(part))])
+            words = np.concatenate([words, others.reshape(-1, 32)])
+        yield _states(part, good, who, slots, words), part[~good]
 
 
-def _states(part: U8, good: Bool, owner: I64, number: I64, columns: U8) -> States:
-    """Columns of (account, market) as records, in the order of accounts and slots."""
-    order = np.lexsort((number, owner))
-    owner, number, columns = owner[order], number[order], columns[order]
-    some = np.asarray(columns.any(axis=2), np.bool_)
-    slots = number[:, None] * KINDS + np.arange(KINDS)
-    counts = np.bincount(owner, some.sum(axis=1), len(part)).astype(np.int64)
-    return States(part[good], counts[good], slots[some].astype(np.int64), columns[some])
+def _states(part: U8, good: Bool, owner: I64, slot: I64, words: U8) -> States:
+    """Words of accounts that were read as records, in the order of accounts and slots."""
+    keep = np.flatnonzero(good[owner] & words.any(axis=1))
+    keep = keep[np.lexsort((slot[keep], owner[keep]))]
+    counts = np.bincount(owner[keep], minlength=len(part)).astype(np.int64)
+    return States(part[good], counts[good], slot[keep].astype(np.int64), words[keep])
 
 
 def _entered(chain: Chain, comptroller: bytes, accounts: U8) -> tuple[I64, U8, Bool]:

@@ -5,7 +5,7 @@ as it would be after `accrueInterest`, which anybody may call, in the pinned blo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scanner.chain import abi
@@ -32,7 +32,8 @@ class CToken:
     """One market of the pool. Integers as the contracts count (mantissas of 1e18).
 
     `ledger` is accrued to the block, `rate` the exchange rate after it; `factor` what collateral
-    counts for; `deprecated` says that its debts may be liquidated whatever the borrower's health.
+    counts for; `forced` says that its debts may be liquidated whatever the borrower's health;
+    `seizes` and `repays`, that no pause keeps a liquidation from taking or repaying its token.
     """
 
     address: bytes
@@ -41,8 +42,10 @@ class CToken:
     unit: int
     ledger: Ledger
     rate: int
-    factor: int
-    deprecated: bool
+    factor: int = 0
+    forced: bool = False
+    seizes: bool = True
+    repays: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,6 @@ class CompoundMarket:
     quotes: Quotes
     close_factor: int
     incentive: int
-    seize_paused: bool
     problems: tuple[Problem, ...]
 
 
@@ -104,9 +106,9 @@ def read_market(chain: Chain, protocol: str, row: Market) -> CompoundMarket:
     ctokens = []
     for one, state, stop in zip(read_ctokens(chain, addresses), states, stops, strict=True):
         # Comptroller.isDeprecated: no collateral factor, no new debt, all interest to reserves.
-        stopped = not isinstance(stop, Failed) and stop
+        stopped = not isinstance(stop, Failed) and bool(stop)
         deprecated = state[1] == 0 and stopped and one.ledger.reserve_factor == EXP
-        ctokens.append(CToken(**{**vars(one), "factor": state[1], "deprecated": bool(deprecated)}))
+        ctokens.append(replace(one, factor=state[1], forced=deprecated, seizes=not paused))
     quotes, problems = quote(chain, protocol, row, oracle, ctokens)
     return CompoundMarket(
         protocol=protocol,
@@ -118,7 +120,6 @@ def read_market(chain: Chain, protocol: str, row: Market) -> CompoundMarket:
         quotes=quotes,
         close_factor=close_factor,
         incentive=incentive,
-        seize_paused=not isinstance(paused, Failed) and bool(paused),
         problems=tuple(problems),
     )
 
@@ -137,7 +138,7 @@ _LEDGER = (
 
 
 def read_ctokens(chain: Chain, addresses: Sequence[bytes]) -> list[CToken]:
-    """The cTokens at these addresses, accrued; `factor` and `deprecated` are not known here."""
+    """The cTokens at these addresses, accrued, without what the comptroller says of them."""
     answers = every(chain, [Call(a, _CTOKEN, getter) for a in addresses for getter in _LEDGER])
     names = chain.read([Call(a, _CTOKEN, g) for a in addresses for g in ("underlying", "symbol")])
     of = [
@@ -162,8 +163,6 @@ def read_ctokens(chain: Chain, addresses: Sequence[bytes]) -> list[CToken]:
                 unit=10**decimals,
                 ledger=ledger,
                 rate=exchange_rate(ledger, stored),
-                factor=0,
-                deprecated=False,
             )
         )
     return found

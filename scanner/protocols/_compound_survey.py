@@ -84,6 +84,7 @@ class CompoundSurvey:
         self.identities = self._identities(columns)
         size = len(states.counts)
         owes = np.bincount(columns.account[columns.debt > 0], minlength=size) > 0
+        owes |= self._owes_more(states)
         priced = np.array([price > 0 for price in market.quotes.prices], np.bool_)
         dark = np.bincount(columns.account[~priced[columns.market]], minlength=size) > 0
         self.unknown = _unknown(market, columns, owes & dark, failed)
@@ -92,8 +93,8 @@ class CompoundSurvey:
         self.book, self.raw = self._book(columns, good)
         self.collateral, self.debt = self.book.sums()
         legs = self.book.legs
-        free = np.array([one.deprecated for one in market.ctokens], np.bool_)[legs.token]
-        always = legs.total((free & legs.debt).astype(np.float64)) > 0
+        self.forced = self._flags("forced")[legs.token] & legs.debt
+        always = legs.total(self.forced.astype(np.float64)) > 0
         self.short = (self.collateral < self.debt).astype(np.bool_)
         self.fine = ~self.short & ~always
         self.holdings = self._holdings()
@@ -140,12 +141,11 @@ class CompoundSurvey:
         """
         size = len(self.accounts)
         rows = chosen(self.accounts, chain.block.hash, count)
-        accrue = [Call(c.address, _CTOKEN, "accrueInterest") for c in self.market.ctokens]
         calls = [
             Call(self.market.comptroller, _COMPTROLLER, "getAccountLiquidity", (self.accounts[i],))
             for i in rows
         ]
-        answers = chain.read_after(accrue, calls)
+        answers = chain.read_after(self._accruals(), calls)
         read = np.array([not isinstance(a, Failed) and a[0] == 0 for a in answers], np.bool_)
         told = np.array([a[1] - a[2] for a, ok in zip(answers, read, strict=True) if ok], object)
         mine = rows[read]
@@ -160,6 +160,16 @@ class CompoundSurvey:
             (float(error.max()), float(np.quantile(error, 0.99))) if len(error) else (0.0, 0.0)
         )
         return Parity(size, len(mine), int((~read).sum()), int(wrong.sum()), worst, p99)
+
+    def _accruals(self) -> list[Call]:
+        """What anybody may call before a liquidation."""
+        return [Call(one.address, _CTOKEN, "accrueInterest") for one in self.market.ctokens]
+
+    def _flags(self, name: str) -> Bool:
+        """A flag of the cToken behind each token; what has none is open and not forced."""
+        flags = np.full(len(self.market.quotes.tokens), name != "forced")
+        flags[: len(self.market.ctokens)] = [getattr(one, name) for one in self.market.ctokens]
+        return flags
 
     def _dearest(self) -> Integers:
         """Prices at which a debt leg's worth is that of DRIFT units of its token, rounded up."""
@@ -215,10 +225,16 @@ class CompoundSurvey:
 
     def _rates(self) -> Integers:
         """Exchange rate of each token's cToken."""
-        return np.array([one.rate for one in self.market.ctokens], object)
+        rates = np.full(len(self.market.quotes.tokens), EXP, object)
+        rates[: len(self.market.ctokens)] = [one.rate for one in self.market.ctokens]
+        return rates
+
+    def _owes_more(self, states: States) -> Bool:
+        """Which accounts owe something outside the cTokens. Compound knows no such debt."""
+        return np.zeros(len(states.counts), np.bool_)
 
     def _more_debt(self, good: Bool) -> tuple[I64, I64, Integers]:
-        """Debts outside the cTokens: position, token, amount. Compound has none."""
+        """Debts outside the cTokens: position, token, amount."""
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, object)
 
     def _first_calls(self, shock: Shock, found: Edges) -> tuple[F64, Bool]:
@@ -250,24 +266,24 @@ class CompoundSurvey:
     ) -> tuple[Integers, Bool]:
         """cTokens of one call for each pair of legs (`held`, `owed`), and whether it can be made.
 
-        Sources: Comptroller.liquidateBorrowAllowed (close factor; a deprecated market's debt
-        whole), liquidateCalculateSeizeTokens. The contract refuses what the collateral does not
-        cover instead of cutting it, so the largest repayment that it covers is taken.
+        Sources: Comptroller.liquidateBorrowAllowed (close factor; a forced debt whole),
+        liquidateCalculateSeizeTokens. The contract refuses what the collateral does not cover
+        instead of cutting it, so the largest repayment that it covers is taken.
         """
-        market, token = self.market, self.book.legs.token
-        whole = np.array([one.deprecated for one in market.ctokens], np.bool_)[token[owed]]
-        most = np.where(whole, self.raw[owed], market.close_factor * self.raw[owed] // EXP)
-        # Without a shortfall only a deprecated market's debt can be called.
+        token, whole = self.book.legs.token, self.forced[owed]
+        most = np.where(whole, self.raw[owed], self.market.close_factor * self.raw[owed] // EXP)
+        # Without a shortfall only a forced debt can be called.
         position = self.book.legs.position[owed]
         alone = ~whole & ~self.short[position] & ~self.fine[position]
         rate = self._rates()[token[held]]
-        factor = self._incentives(held)
+        factor = self._incentives(held, owed)
         taken = rules.seize_most(most, self.raw[held], factor, debt_price, price, rate)
-        able = (taken > 0).astype(np.bool_) & ~market.seize_paused & ~alone
+        open_ = self._flags("seizes")[token[held]] & self._flags("repays")[token[owed]]
+        able = (taken > 0).astype(np.bool_) & open_ & ~alone
         return taken, np.asarray(able, np.bool_)
 
-    def _incentives(self, held: I64) -> Integers:
-        """Liquidation incentive of collateral legs; a mantissa of 1e18."""
+    def _incentives(self, held: I64, owed: I64) -> Integers:
+        """Liquidation incentive of pairs of legs; a mantissa of 1e18."""
         return np.full(len(held), self.market.incentive, object)
 
     def _holdings(self) -> Holdings:

@@ -30,12 +30,6 @@ MARKETS = {
 }
 
 
-def contract(name: str) -> Contract:
-    """A contract of the package by name."""
-    folder = unpacked(PACKAGE) / "dist" / "artifacts" / "contracts" / "compound"
-    return artifact(folder / f"{name}.sol" / f"{name}.json")
-
-
 @dataclass(frozen=True)
 class Market:
     """One cToken and what it is about; `address` in lower case."""
@@ -53,20 +47,32 @@ class Market:
 class Compound:
     """Comptroller, oracle and the cTokens of MARKETS."""
 
+    PROTOCOL, NAME, TOKENS = "compound_v2", "pool", tuple(MARKETS)
+    PER_YEAR: tuple[int, ...] = ()  # blocks, where the rate model asks for them
+
     def __init__(self, ground: Ground) -> None:
         self.ground, self.node = ground, ground.node
         self.first_block = self.node.head() + 1
-        self.comptroller = ground.create(contract("Comptroller"))
         self.oracle = ground.own("UnderlyingOracle")
         # Steep, so that a few hundred blocks (a second to mine) are worth as many days.
-        model = contract("WhitePaperInterestRateModel")
-        self.rates = ground.create(model, 4 * EXP, 3 * EXP)
-        self.admin("_setPriceOracle(address)", self.oracle)
-        self.admin("_setCloseFactor(uint256)", EXP // 2)
-        self.admin("_setLiquidationIncentive(uint256)", 108 * EXP // 100)
-        self.markets = {token: self._market(token) for token in MARKETS}
+        model = self.contract("WhitePaperInterestRateModel")
+        self.rates = ground.create(model, 4 * EXP, 3 * EXP, *self.PER_YEAR)
+        self.comptroller = self._deploy()
+        self.markets = {token: self._market(token) for token in self.TOKENS}
         self.borrowers_ever: set[str] = set()
         self._seed()
+
+    def contract(self, name: str) -> Contract:
+        """A contract of the package by name."""
+        folder = unpacked(PACKAGE) / "dist" / "artifacts" / "contracts" / "compound"
+        return artifact(folder / f"{name}.sol" / f"{name}.json")
+
+    def _deploy(self) -> str:
+        comptroller = self.ground.create(self.contract("Comptroller"))
+        self.admin("_setPriceOracle(address)", self.oracle, to=comptroller)
+        self.admin("_setCloseFactor(uint256)", EXP // 2, to=comptroller)
+        self.admin("_setLiquidationIncentive(uint256)", 108 * EXP // 100, to=comptroller)
+        return comptroller
 
     def admin(self, signature: str, *args: Any, to: str | None = None) -> None:
         """A call of the administrator, which answers 0 where it went well."""
@@ -85,39 +91,39 @@ class Compound:
         return int(answer, 16) if answer != "0x" else 0
 
     def _market(self, token: str) -> Market:
-        feed, factor = MARKETS[token]
-        common = (self.comptroller, self.rates, 2 * 10**26)
-        if token == NATIVE:
-            unit, admin = EXP, self.node.owner
-            names = ("Compound Ether", "cETH", 8)
-            address = self.ground.create(contract("CEther"), *common, *names, admin)
-        else:
-            underlying = self.ground.tokens[token]
-            unit = underlying.unit
-            rate = 2 * 10**8 * unit
-            address = self.ground.create(
-                contract("CErc20Immutable"),
-                underlying.address,
-                *common[:2],
-                rate,
-                f"Compound {token}",
-                f"c{token}",
-                8,
-                self.node.owner,
-            )
-        scale = 10**28 // unit
-        signature = "list(address,address,uint256)"
-        self.ground.send(
-            self.node.owner, self.oracle, signature, address, self.ground.feeds[feed], scale
-        )
-        self.admin("_supportMarket(address)", address)
-        self.admin("_setCollateralFactor(address,uint256)", address, int(factor * 10) * 10**15)
-        self.admin("_setReserveFactor(uint256)", EXP // 10, to=address)
+        feed, _ = MARKETS[token]
+        unit = EXP if token == NATIVE else self.ground.tokens[token].unit
+        address = self._ctoken(token)
+        where = (address, self.ground.feeds[feed], 10**28 // unit)
+        self.ground.send(self.node.owner, self.oracle, "list(address,address,uint256)", *where)
+        self._list(token, address)
         return Market(token, address, unit)
+
+    def _ctoken(self, token: str) -> str:
+        """Create a token's cToken."""
+        owner = self.node.owner
+        common = (self.comptroller, self.rates)
+        if token == NATIVE:
+            ether = self.contract("CEther")
+            return self.ground.create(
+                ether, *common, 2 * 10**26, "Compound Ether", "cETH", 8, owner
+            )
+        underlying = self.ground.tokens[token]
+        names = (f"Compound {token}", f"c{token}", 8, owner)
+        rate = 2 * 10**8 * underlying.unit
+        made = self.contract("CErc20Immutable")
+        return self.ground.create(made, underlying.address, *common, rate, *names)
+
+    def _list(self, token: str, address: str) -> None:
+        """Bring a cToken into the pool."""
+        factor = int(MARKETS[token][1] * 10) * 10**15
+        self.admin("_supportMarket(address)", address)
+        self.admin("_setCollateralFactor(address,uint256)", address, factor)
+        self.admin("_setReserveFactor(uint256)", EXP // 10, to=address)
 
     def _seed(self) -> None:
         supplier = self.ground.account("compound supplier")
-        for token in MARKETS:
+        for token in self.TOKENS:
             self.mint(supplier, token, 10**6 * self.markets[token].unit)
 
     # --- people ---------------------------------------------------------------
@@ -129,14 +135,15 @@ class Compound:
         for number in range(n):
             who = self.ground.account(f"compound {seed} {number}")
             people.append(who)
-            held = draw.sample(sorted(MARKETS), draw.choice((1, 1, 2, 3)))
+            held = draw.sample(sorted(self.TOKENS), draw.choice((1, 1, 2, 3)))
             dollars = 10 ** draw.uniform(2, 6)
             for token in held:
                 self.mint(who, token, self.units(token, dollars / len(held)))
             entered = [token for token in held if len(held) == 1 or draw.random() < 0.9]
-            idle = draw.sample(sorted(MARKETS), 1) if draw.random() < 0.2 else []
+            idle = draw.sample(sorted(self.TOKENS), 1) if draw.random() < 0.2 else []
             self.enter(who, *entered, *idle)
-            wanted = [token for token in MARKETS if token != NATIVE]
+            self._choose(who, number)
+            wanted = [token for token in self.TOKENS if token != NATIVE]
             part = draw.uniform(0.3, 0.97)
             for token in draw.sample(wanted, draw.choice((1, 1, 2))):
                 self.borrow_part(who, token, part)
@@ -144,6 +151,9 @@ class Compound:
             if number % 8 == 5:
                 self.repay(who, draw.choice((2, 1)))
         return people
+
+    def _choose(self, who: str, number: int) -> None:
+        """What else an account does before it borrows."""
 
     def units(self, token: str, dollars: float) -> int:
         """So many dollars in units of a token."""
@@ -213,12 +223,15 @@ class Compound:
             (self.oracle, "force(address,uint256)", (self.markets[token].address, price))
             for token, price in prices.items()
         ]
-        before += [(m.address, "accrueInterest()", ()) for m in self.markets.values()]
+        before += self._accruals()
         rows = [
             (to, False, encode_call(signature, *args)) for to, signature, args in (*before, *calls)
         ]
         answers = self.node.call(MULTICALL3, AGGREGATE, rows)
         return [content for _, content in answers[len(before) :]]
+
+    def _accruals(self) -> list[tuple[str, str, tuple[Any, ...]]]:
+        return [(market.address, "accrueInterest()", ()) for market in self.markets.values()]
 
     def shortfall(self, who: str, prices: dict[str, int]) -> int:
         """Shortfall less liquidity at prices, accrued."""
@@ -249,12 +262,44 @@ class Compound:
         before, code, after = (int.from_bytes(answers[k], "big") for k in (0, 3, 4))
         return code, before - after
 
+    def holdings(self, who: str, at: dict[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """Debts in units and entered cTokens of an account at prices, accrued."""
+        calls: list[tuple[str, str, tuple[Any, ...]]] = []
+        for market in self.markets.values():
+            calls.append((market.address, "borrowBalanceStored(address)", (who,)))
+            calls.append((market.address, "balanceOf(address)", (who,)))
+            member = (who, market.address)
+            calls.append((self.comptroller, "checkMembership(address,address)", member))
+        told = [int.from_bytes(answer, "big") for answer in self.within(at, *calls)]
+        rows = list(zip(self.markets, told[0::3], told[1::3], told[2::3], strict=True))
+        debts = {token: owed for token, owed, _, _ in rows if owed}
+        return debts, {token: tokens for token, _, tokens, inside in rows if tokens and inside}
+
+    def seizes(self, who: str, at: dict[str, int], debt: str, held: str, units: int) -> int:
+        """liquidateCalculateSeizeTokens of the real comptroller."""
+        signature = "liquidateCalculateSeizeTokens(address,address,uint256)"
+        pair = (self.markets[debt].address, self.markets[held].address)
+        return self._seizes(at, signature, *pair, units)
+
+    def _seizes(self, at: dict[str, int], signature: str, *args: Any) -> int:
+        [answer] = self.within(at, (self.comptroller, signature, args))
+        if any(answer[:32]):
+            raise LocalChainError(f"{signature} answers an error")
+        return int.from_bytes(answer[32:64], "big")
+
+    def dollars(self, token: str, taken: int, at: dict[str, int]) -> float:
+        """What cTokens are worth at prices, accrued."""
+        market = self.markets[token]
+        [rate] = self.within(at, (market.address, "exchangeRateStored()", ()))
+        price = at.get(token) or self.price(token)
+        return taken * int.from_bytes(rate, "big") // EXP * price / 10**36
+
     def deployments_toml(self) -> str:
         """Its row of a deployments file."""
         return (
             "[[market]]\n"
-            'protocol = "compound_v2"\n'
-            'name = "pool"\n'
+            f'protocol = "{self.PROTOCOL}"\n'
+            f'name = "{self.NAME}"\n'
             f"chain_id = {self.ground.chain_id}\n"
             f"first_block = {self.first_block}\n"
             f'comptroller = "{self.comptroller}"\n'

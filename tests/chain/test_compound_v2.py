@@ -4,25 +4,21 @@ Interest is pending on every market when the scan is made. The referee accrues i
 execution, as anybody may, so its verdict is of the same block and second as ours.
 """
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from localchain.abi import Reverted
-from localchain.compound import EXP, MARKETS, NATIVE, Compound
+from ctokens import liquidates_as_said, scan, table, turns_exactly
+from localchain.compound import EXP, MARKETS, Compound
 from localchain.ground import Ground
 from localchain.node import Node
 
 from scanner import scan as scanning
 from scanner.errors import MarketError
 from scanner.scan import Finished, Request
-
-OWN = {"ETH": ("WETH", NATIVE), "BTC": ("WBTC",), "LINK": ("LINK",)}
 
 
 @dataclass(frozen=True)
@@ -50,28 +46,6 @@ def compound() -> Iterator[Compound]:
 def scene(compound: Compound, tmp_path_factory: pytest.TempPathFactory) -> Scene:
     """Scanned under every driver."""
     return Scene(compound, scan(compound, tmp_path_factory.mktemp("compound")))
-
-
-def scan(compound: Compound, store: Path, verify: int | None = None) -> Finished:
-    """`bandscan scan --verify all` of the local Compound."""
-    deployments = store / "compound.toml"
-    deployments.write_text(compound.deployments_toml())
-    url = compound.node.url
-    return scanning.run(Request(None, (url,), (), deployments, store, verify=verify, patience=30))
-
-
-def table(finished: Finished) -> pd.DataFrame:
-    """Positions that have a price, under all drivers."""
-    frame = pd.DataFrame(finished.positions)
-    frame = frame[frame["side"] != "none"].copy()
-    frame["raw"] = [int(text) for text in frame["liquidation_price_raw"]]
-    return frame
-
-
-def prices(row: Any, beyond: int = 0) -> dict[str, int]:
-    """Oracle answers for a position's driver at its price, or so many units beyond it."""
-    answer = row.raw - beyond * (1 if row.side == "long" else -1)
-    return dict.fromkeys(OWN[row.driver], answer)
 
 
 def test_every_borrower_is_found_and_the_totals_are_met(scene: Scene) -> None:
@@ -105,70 +79,14 @@ def test_the_comptroller_turns_exactly_at_the_price(scene: Scene) -> None:
     rows = table(scene.finished)
     assert len(rows) > 60
     assert {"long", "short"} == set(rows["side"])
-    for row in rows.itertuples():
-        assert row.price_feed == scene.compound.oracle
-        assert row.liquidation_price_usd == pytest.approx(row.raw / row.price_scale, rel=1e-12)
-        assert scene.compound.shortfall(row.account, prices(row)) <= 0, row
-        assert scene.compound.shortfall(row.account, prices(row, 1)) > 0, row
+    turns_exactly(scene.compound, rows)
 
 
 def test_a_real_liquidation_takes_what_was_said(scene: Scene) -> None:
     """The best of all pairs: as much debt as may be repaid and the collateral covers."""
-    compound, checked, covered = scene.compound, 0, 0
-    for row in table(scene.finished).itertuples():
-        best = 0.0
-        at = prices(row, 1)
-        debts, held = holdings(compound, row.account, at)
-        for debt, (token, tokens) in itertools.product(debts, held.items()):
-            units = debts[debt] // 2
-            if seize(compound, at, debt, token, units) > tokens:
-                ratio = seize(compound, at, debt, token, EXP)
-                units = ((tokens + 1) * EXP - 1) // ratio
-                covered += 1
-                with pytest.raises(Reverted):  # LIQUIDATE_SEIZE_TOO_MUCH
-                    compound.liquidate(row.account, at, debt, token, units + 1)
-            code, taken = compound.liquidate(row.account, at, debt, token, units)
-            assert code == 0, (row, debt, token)
-            market = compound.markets[token]
-            price = at.get(token) or compound.price(token)
-            [rate] = compound.within({}, (market.address, "exchangeRateStored()", ()))
-            worth = taken * int.from_bytes(rate, "big") // EXP * price / 10**36
-            best = max(best, worth)
-        assert row.seizable_usd == pytest.approx(best, rel=1e-9, abs=0.006)
-        assert row.callable
-        checked += 1
-    assert checked > 60
-    assert covered > 5
-
-
-def holdings(
-    compound: Compound, who: str, at: dict[str, int]
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Debts in units and entered cTokens of an account, accrued."""
-    calls: list[tuple[str, str, tuple[Any, ...]]] = []
-    for market in compound.markets.values():
-        calls.append((market.address, "borrowBalanceStored(address)", (who,)))
-        calls.append((market.address, "balanceOf(address)", (who,)))
-        member = (who, market.address)
-        calls.append((compound.comptroller, "checkMembership(address,address)", member))
-    told = [int.from_bytes(answer, "big") for answer in compound.within(at, *calls)]
-    rows = zip(compound.markets, told[0::3], told[1::3], told[2::3], strict=True)
-    debts, held = {}, {}
-    for token, owed, tokens, inside in rows:
-        if owed:
-            debts[token] = owed
-        if tokens and inside:
-            held[token] = tokens
-    return debts, held
-
-
-def seize(compound: Compound, at: dict[str, int], debt: str, held: str, units: int) -> int:
-    """liquidateCalculateSeizeTokens of the real comptroller."""
-    signature = "liquidateCalculateSeizeTokens(address,address,uint256)"
-    pair = (compound.markets[debt].address, compound.markets[held].address)
-    [answer] = compound.within(at, (compound.comptroller, signature, (*pair, units)))
-    assert not any(answer[:32])
-    return int.from_bytes(answer[32:64], "big")
+    rows = table(scene.finished)
+    assert len(rows) > 60
+    assert liquidates_as_said(scene.compound, rows) > 5
 
 
 def test_a_market_without_a_price_is_unknown_mass(compound: Compound, tmp_path: Path) -> None:
@@ -209,7 +127,7 @@ def test_debt_of_a_deprecated_market_can_be_called_at_any_health(
         for row in sound:
             assert row.callable
             assert row.health_factor >= 1
-            debts, held = holdings(compound, row.account, {})
+            debts, held = compound.holdings(row.account, {})
             token = max(held, key=lambda t: held[t] * compound.price(t))
             code, taken = compound.liquidate(row.account, {}, "DAI", token, debts["DAI"] // 100)
             assert (code, taken > 0) == (0, True)

@@ -35,5 +35,10 @@ contract UnderlyingOracle {
         return answer > 0 ? uint256(answer) * one.scale : 0;
     }
 
-    function updatePrice(address) external {}
+    /// Venus asks a second oracle for bounds around a market's price (before borrowing, not before
+    /// a liquidation), and both to refresh themselves: there is nothing to bound or refresh here.
+    fallback(bytes calldata data) external returns (bytes memory) {
+        uint256 price = getUnderlyingPrice(abi.decode(data[4:36], (address)));
+        return abi.encode(price, price);
+    }
 }
