@@ -21,9 +21,9 @@ from scanner.chain import abi
 from scanner.chain.logs import LogChunk
 from scanner.chain.pinned import Chain
 from scanner.core.states import States
-from scanner.errors import MarketError
 
 from . import LogFilter
+from ._slots import numbers_of
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -50,17 +50,6 @@ _WORDS = {
     _COMPTROLLER.topic("MarketExited"): (1,),
 }
 _TRANSFER = _CTOKEN.topic("Transfer")
-
-
-def market_ids(addresses: Sequence[bytes]) -> dict[bytes, int]:
-    """The number that each market's slots stand under.
-
-    Raises `MarketError` where two addresses end alike: it has not happened yet.
-    """
-    found = {address: int.from_bytes(address[-4:], "big") % 2**28 for address in addresses}
-    if len(set(found.values())) < len(found):
-        raise MarketError("two markets of the pool have addresses that end alike")
-    return found
 
 
 def log_filter(comptroller: bytes, ctokens: Sequence[bytes], *, known: bool) -> LogFilter:
@@ -109,7 +98,7 @@ def read(
     `indices` are the borrow indices of the markets, accrued to the pinned block; `more` reads a
     fork's own words of accounts: shape (n, k, 32), for the slots from OTHERS on, and who was read.
     """
-    ids = market_ids(list(indices))
+    ids = numbers_of(list(indices))
     for begin in range(0, len(accounts), _CHUNK):
         part = accounts[begin : begin + _CHUNK]
         owner, market, good = _entered(chain, comptroller, part)

@@ -19,10 +19,11 @@ from scanner.errors import Problem
 
 from . import Identity, Parity, UnknownRow
 from . import _compound_rules as rules
-from ._compound_accounts import DEBT, DRIFT, ENTERED, INDEX, KINDS, OTHERS, TOKENS, market_ids
+from ._compound_accounts import DEBT, DRIFT, ENTERED, INDEX, KINDS, OTHERS, TOKENS
 from ._compound_market import CompoundMarket
 from ._compound_rules import EXP
 from ._sample import chosen
+from ._slots import numbers_of
 from ._sum_book import Edges, SumBook, edges, largest, pairs
 
 U8 = npt.NDArray[np.uint8]
@@ -71,7 +72,7 @@ def columns_of(market: CompoundMarket, states: States) -> Columns:
 
 
 def _ids(market: CompoundMarket) -> list[int]:
-    ids = market_ids([one.address for one in market.ctokens])
+    ids = numbers_of([one.address for one in market.ctokens])
     return [ids[one.address] for one in market.ctokens]
 
 

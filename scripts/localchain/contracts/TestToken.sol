@@ -10,6 +10,8 @@ contract TestToken {
     mapping(address => uint256) public balanceOf;
     mapping(address => mapping(address => uint256)) public allowance;
 
+    uint256 public stEthPerToken; // what wstETH says of itself; 0 for all others
+
     event Transfer(address indexed from, address indexed to, uint256 value);
     event Approval(address indexed owner, address indexed spender, uint256 value);
 
@@ -23,6 +25,10 @@ contract TestToken {
         totalSupply += amount;
         balanceOf[to] += amount;
         emit Transfer(address(0), to, amount);
+    }
+
+    function setRate(uint256 rate) external {
+        stEthPerToken = rate;
     }
 
     function approve(address spender, uint256 amount) external returns (bool) {
