@@ -55,6 +55,16 @@ class Shock:
     unit: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
+    def quoted(self) -> Bool:
+        """Which oracle prices move: those of the followers, in an oracle that quotes in dollars."""
+        return self.follows
+
+    def rebased(self, price: I64) -> F64:
+        """What the oracle's unit is worth when the feed answers `price`, over its present worth:
+        one, where it quotes in dollars."""
+        return np.ones(len(price))
+
+    @property
     def spot(self) -> float:
         """The feed's answer at the scanned block. [USD]"""
         return self.present / self.scale

@@ -20,7 +20,7 @@ from scanner.core.legs import Legs, runs
 from scanner.core.states import States
 
 from ._aave_market import AaveMarket
-from ._aave_rules import BASE_UNIT, BPS, Rules, Totals, compounded, ray_mul
+from ._aave_rules import BPS, Rules, Totals, compounded, ray_mul
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -47,8 +47,8 @@ class Book:
         A leg's balance, split by the token's unit: `whole * unit + rest`.
     threshold, bonus : int64 arrays
         Of a leg, with its e-mode. [basis points]; threshold 0 on debts
-    base : int64 array
-        A leg's value with the version's own rounding. [USD * 1e8]
+    base : int64 array, or Python integers
+        A leg's value with the version's own rounding. [the oracle's unit: USD * 1e8, wei]
     unknown : Unknown
         Accounts with debt whose legs cannot all be priced.
     """
@@ -61,7 +61,7 @@ class Book:
     rest: I64
     threshold: I64
     bonus: I64
-    base: I64
+    base: Integers
     unknown: "Unknown"
 
     @property
@@ -145,7 +145,7 @@ def book_of(market: AaveMarket, states: States) -> Book:
     indebted = np.bincount(owner[debt], minlength=len(emode)) > 0
     # The pool asks the oracle for every flagged reserve, even one that will not count: where one
     # has no price, the account's health cannot be known.
-    unpriced = (token_of_slot >= 0) & (reserves.price[token_of_slot] == 0)
+    unpriced = (token_of_slot >= 0) & (reserves.price[token_of_slot] == 0).astype(np.bool_)
     blame = np.full(len(emode), -1, np.int64)
     blame[owner_of_slot[unpriced]] = token_of_slot[unpriced]
     lost = indebted & (blame >= 0)
@@ -169,7 +169,7 @@ def book_of(market: AaveMarket, states: States) -> Book:
         token=token.astype(np.int32),
         debt=debt,
         amount=tokens,
-        value=base / BASE_UNIT,
+        value=(base / market.dollar).astype(np.float64),
         weight=np.where(debt, 1.0, threshold / BPS),
     )
     starts = runs(owner, legs.positions)
@@ -200,7 +200,7 @@ def _add_stable(
     base = key[principal] - PRINCIPAL
     at = {k: order[np.searchsorted(key[order], base + k)] for k in (DEBT, RATE, UPDATED)}
     rate, updated = (integers.from_words(value[at[k]]) for k in (RATE, UPDATED))
-    factor = compounded(rate, market.timestamp - updated)
+    factor = compounded(market.rules, rate, market.timestamp - updated)
     stable = ray_mul(integers.from_words(value[principal]), factor, "half")
     rows, unit = at[DEBT], market.reserves.unit[token[principal]].astype(object)
     amount = whole[rows].astype(object) * unit + rest[rows].astype(object) + stable

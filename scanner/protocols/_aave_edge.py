@@ -12,7 +12,7 @@ from scanner.core.legs import rows_of
 from scanner.core.shocks import Shock
 
 from ._aave_book import Book, sums
-from ._aave_rules import BASE_UNIT, BPS, RAY, Pair, Seizure, health_factors, healthy, seize
+from ._aave_rules import BPS, RAY, Pair, Seizure, health_factors, healthy, seize
 from ._aave_trial import Trial
 
 I8 = npt.NDArray[np.int8]
@@ -67,7 +67,7 @@ def edges(book: Book, shock: Shock) -> Edges:
         # far end of a rise.
         gross = np.add.reduceat(book.base.astype(np.float64), book.starts[:-1])[positions]
         reach = np.where(step < 0, 1.0, limit / shock.present)
-        wide = gross * reach >= LARGEST_RESULT
+        wide = (gross * reach >= LARGEST_RESULT) | (book.base.dtype == object)
         for part, kind in ((~wide, False), (wide, True)):
             rows = positions[part]
             if not len(rows):
@@ -99,7 +99,8 @@ def _guesses(book: Book, shock: Shock) -> tuple[I8, F64, F64, F64]:
     legs = book.legs
     totals = book.totals()
     ok = healthy(book.rules, totals)
-    net, moving, gross = (BASE_UNIT * usd for usd in price.balance(legs, shock.follows))
+    dollar = book.market.dollar
+    net, moving, gross = (dollar * usd for usd in price.balance(legs, shock.follows))
     collateral = totals.collateral.astype(np.float64)
     moves = shock.follows[legs.token]
     base = book.base.astype(np.float64)
@@ -117,7 +118,8 @@ def _guesses(book: Book, shock: Shock) -> tuple[I8, F64, F64, F64]:
             near = np.where(np.isfinite(near), near, 1.0)
         slope = np.abs(moving) / shock.present
         rounded = shock.rest[legs.token] != 0
-        error = np.where(moves, 1.0 + rounded * (book.whole + 1.0), 0.0)
+        quoted = shock.quoted[legs.token]
+        error = np.where(quoted, 1.0 + rounded * (book.whole + 1.0), 0.0)
         noise = legs.total(error * np.abs(weight)) + 1.0
         margin = noise / slope + 2.0 + 1e-14 * shock.present * gross / np.abs(moving)
     fall = side > 0
@@ -177,7 +179,7 @@ def first_call(book: Book, positions: I64, shock: Shock, answer: I64, *, exact: 
     owner = np.repeat(np.arange(size), np.diff(np.append(begin, len(rows))))
     token, debt = book.legs.token[rows], book.legs.debt[rows]
     quoted = reserves.price[token]
-    moves = shock.follows[token]
+    moves = shock.quoted[token]
     quoted = np.where(moves, shock.prices(token, answer[owner]), quoted)
 
     # Every (collateral, debt) pair of a position: its collateral legs, each repeated once per debt.
@@ -220,7 +222,8 @@ def first_call(book: Book, positions: I64, shock: Shock, answer: I64, *, exact: 
     taken = seize(rules, pair)
     callable_ = _callable(book, token[c], token[d], taken)
     value = (taken.taken * pair.collateral_price).astype(np.float64)
-    value = value / pair.collateral_unit.astype(np.float64) / BASE_UNIT
+    value = value / pair.collateral_unit.astype(np.float64) / book.market.dollar
+    value = value * shock.rebased(answer)[owner[c]]
     return _largest(size, owner[c], token[c], token[d], value, callable_, taken)
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from scanner.core.integers import Integers
 from scanner.errors import Problem
 
-from ._aave_rules import LATEST_REVISION, Rules
+from ._aave_rules import BASE_UNIT, LATEST_REVISION, Rules
 from ._drivers import Following
 
 I64 = npt.NDArray[np.int64]
@@ -27,8 +28,8 @@ class Reserves:
         Underlying token, its symbol (for show only) and its price source in the oracle.
     unit : int64 array
         10**decimals.
-    price : int64 array
-        Oracle price in USD * 1e8; 0 where the oracle gave none.
+    price : int64 array, or Python integers in an object array
+        Oracle price in USD * 1e8 (Aave v2: in wei of ether); 0 where the oracle gave none.
     threshold, bonus, fee, category : int64 arrays
         Liquidation threshold, bonus and protocol fee [basis points], legacy e-mode category.
     callable : bool array
@@ -44,7 +45,7 @@ class Reserves:
     symbol: list[str]
     source: list[bytes]
     unit: I64
-    price: I64
+    price: Integers
     threshold: I64
     bonus: I64
     fee: I64
@@ -90,6 +91,7 @@ class AaveMarket:
     following: tuple[Following, ...]
     problems: tuple[Problem, ...]
     newest: int = LATEST_REVISION
+    dollar: float = BASE_UNIT  # a dollar in the oracle's unit
 
     @property
     def known_revision(self) -> bool:

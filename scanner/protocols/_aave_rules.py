@@ -5,7 +5,7 @@ Sources (aave-dao/aave-v3-origin, tags v3.1.0 to v3.7.0; npm @aave/core-v3@1.19.
 `PercentageMath`, `WadRayMath`, `MathUtils`. `POOL_REVISION` tells the generation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,8 @@ class Rules:
         v3.1 on: liquidation grace periods.
     floor_bonus : bool
         v3.7 on: bonus and fee round against the liquidator.
+    second : bool
+        Aave v2: close factor always a half, and the bonus before the division.
     """
 
     version: str
@@ -59,6 +61,7 @@ class Rules:
     whole_position: bool
     grace: bool
     floor_bonus: bool
+    second: bool = False
 
 
 LATEST_REVISION = 11
@@ -84,6 +87,11 @@ def rules_of(revision: int) -> Rules:
     )
 
 
+def second_rules() -> Rules:
+    """Aave v2: the health factor of v3.0, without e-modes (LENDINGPOOL_REVISION 2)."""
+    return replace(rules_of(1), version="2.0", category_emode=False, second=True)
+
+
 def ray_mul(amount: Integers, index: Integers | int, rounding: str) -> Integers:
     """`amount * index / 1e27` of Python-integer columns; rounding "half", "floor" or "ceil".
 
@@ -95,14 +103,21 @@ def ray_mul(amount: Integers, index: Integers | int, rounding: str) -> Integers:
     return -(-product // RAY) if rounding == "ceil" else product // RAY
 
 
-def compounded(rate: Integers, seconds: Integers) -> Integers:
+def compounded(rules: Rules, rate: Integers, seconds: Integers) -> Integers:
     """Compound interest factor of stable debt. [ray]
 
-    Source: MathUtils.calculateCompoundedInterest (a three-term binomial expansion).
+    Source: MathUtils.calculateCompoundedInterest (a three-term binomial expansion). v2 divides the
+    rate by the seconds of a year first.
     """
     year = 365 * 24 * 3600
     less_one = np.maximum(seconds - 1, 0)
     less_two = np.maximum(seconds - 2, 0)
+    if rules.second:
+        each = rate // year
+        square = ray_mul(each, each, "half")
+        second = seconds * less_one * square // 2
+        third = seconds * less_one * less_two * ray_mul(square, each, "half") // 6
+        return np.where(seconds == 0, RAY, RAY + each * seconds + second + third)
     square = ray_mul(rate, rate, "half") // (year * year)
     cube = ray_mul(square, rate, "half") // year
     second = seconds * less_one * square // 2
@@ -200,10 +215,10 @@ def seize(rules: Rules, pair: Pair) -> Seizure:
     """The largest single liquidation call the rules allow, per pair.
 
     Sources: LiquidationLogic.executeLiquidationCall, _calculateAvailableCollateralToLiquidate;
-    before v3.3 `_calculateDebt`. Where the largest call would leave dust (MustNotLeaveDust), the
-    largest that leaves 1,000 USD of both is given.
+    before v3.3 `_calculateDebt`; v2 LendingPoolCollateralManager. Where the largest call would
+    leave dust (MustNotLeaveDust), the largest that leaves 1,000 USD of both is given.
     """
-    gentle = pair.health > CLOSE_FACTOR_HEALTH
+    gentle = (pair.health > CLOSE_FACTOR_HEALTH) | rules.second
     if not rules.whole_position:
         most = np.where(gentle, (pair.debt * 5_000 + BPS // 2) // BPS, pair.debt)
         return _exchange(rules, pair, most)
@@ -246,8 +261,12 @@ def _dustless(pair: Pair) -> npt.NDArray[Any]:
 def _exchange(rules: Rules, pair: Pair, most: npt.NDArray[Any]) -> Seizure:
     """Collateral for a repayment of `most`, capped at the collateral there is."""
     base = pair.debt_price * most * pair.collateral_unit
-    base = base // (pair.collateral_price * pair.debt_unit)
-    taken = (base * pair.bonus + (0 if rules.floor_bonus else BPS // 2)) // BPS
+    price = pair.collateral_price * pair.debt_unit
+    half = 0 if rules.floor_bonus else BPS // 2
+    if rules.second:
+        taken = (base * pair.bonus + half) // BPS // price
+    else:
+        taken = (base // price * pair.bonus + half) // BPS
     capped = taken > pair.collateral
     worth = pair.collateral_price * pair.collateral * pair.debt_unit
     worth = worth // (pair.debt_price * pair.collateral_unit)

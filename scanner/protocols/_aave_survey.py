@@ -42,8 +42,14 @@ _POOL = abi.load("aave_v3_pool")
 STABLE_BOUND = 0.01
 
 
-def survey_of(chain: Chain, market: AaveMarket, states: States, failed: U8) -> "AaveSurvey":
-    """Translate stored states, valid at the market's block, into a survey.
+def survey_of(
+    chain: Chain,
+    market: AaveMarket,
+    states: States,
+    failed: U8,
+    kind: "type[AaveSurvey] | None" = None,
+) -> "AaveSurvey":
+    """Translate stored states, valid at the market's block, into a survey (of a `kind`).
 
     Parameters
     ----------
@@ -56,7 +62,8 @@ def survey_of(chain: Chain, market: AaveMarket, states: States, failed: U8) -> "
         Accounts that could not be read: unknown, counted.
     """
     market = with_emodes(chain, market, emodes_used(states))
-    return AaveSurvey(market, book_of(market, states), _identities(market, states), failed)
+    book = book_of(market, states)
+    return (kind or AaveSurvey)(market, book, _identities(market, states), failed)
 
 
 class AaveSurvey:
@@ -92,7 +99,7 @@ class AaveSurvey:
 
     def expose(self, kind: str, name: str) -> Exposure | None:
         """What a shock does to every position; None where nothing in the market follows it."""
-        shock = shock_in(self.market, kind, name)
+        shock = self._shock(kind, name)
         if shock is None:
             return None
         legs = self.book.legs
@@ -108,6 +115,10 @@ class AaveSurvey:
             seizable=seizable,
             callable=callable_,
         )
+
+    def _shock(self, kind: str, name: str) -> Shock | None:
+        """A shock in this market, or None where nothing follows."""
+        return shock_in(self.market, kind, name)
 
     def _first_calls(self, shock: Shock, found: Edges) -> tuple[F64, npt.NDArray[np.bool_]]:
         """Seizable one unit beyond p*; at present prices for the already liquidatable."""
@@ -174,7 +185,7 @@ def _holdings(
         protocol=market.protocol,
         market=market.name,
         tokens=[
-            Token(address, symbol, int(unit), price / BASE_UNIT, f.driver, f.source)
+            Token(address, symbol, int(unit), float(price / market.dollar), f.driver, f.source)
             for address, symbol, unit, price, f in zip(
                 reserves.address,
                 reserves.symbol,
@@ -215,12 +226,13 @@ def _stable_balance(market: AaveMarket, states: States, number: int) -> int:
         for k in range(3)
     ]
     principal, rate, updated = columns
-    return int(ray_mul(principal, compounded(rate, market.timestamp - updated), "half").sum())
+    factor = compounded(market.rules, rate, market.timestamp - updated)
+    return int(ray_mul(principal, factor, "half").sum())
 
 
 def _unknown_rows(book: Book, failed: U8) -> list[UnknownRow]:
     """One row per reserve without a price, and one for the accounts that could not be read."""
-    unknown, reserves = book.unknown, book.market.reserves
+    unknown, reserves, dollar = book.unknown, book.market.reserves, book.market.dollar
     rows = []
     for place in np.unique(unknown.blame).tolist():
         mine = unknown.blame[unknown.account] == place
@@ -228,7 +240,7 @@ def _unknown_rows(book: Book, failed: U8) -> list[UnknownRow]:
         for token in np.unique(unknown.token[mine]).tolist():
             raw = int(unknown.amount[mine & (unknown.token == token)].sum())
             price = int(reserves.price[token])
-            usd = raw * price / int(reserves.unit[token]) / BASE_UNIT if price else None
+            usd = raw * price / int(reserves.unit[token]) / dollar if price else None
             debts.append((reserves.address[token], raw, usd))
         why = f"no price for {reserves.symbol[place]}"
         count = int((unknown.blame == place).sum())

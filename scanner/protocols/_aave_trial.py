@@ -25,7 +25,7 @@ class Trial:
 
     def __init__(self, book: Book, positions: I64, shock: Shock, *, wide: bool = False) -> None:
         rows, begin = rows_of(book.starts, positions)
-        moves = shock.follows[book.legs.token[rows]]
+        moves = shock.quoted[book.legs.token[rows]]
         owner = np.repeat(np.arange(len(positions)), np.diff(np.append(begin, len(rows))))
         kind = object if wide else np.int64
         still = np.where(moves, 0, book.base[rows].astype(kind))

@@ -26,6 +26,7 @@ from ._aave_book import COLLATERAL, CONFIG, DEBT, EMODE, FIRST, KINDS, PRINCIPAL
 from ._aave_market import AaveMarket
 from ._aave_reading import read_market
 from ._aave_survey import AaveSurvey, survey_of
+from ._named import accounts_named
 
 NAME = "aave_v3"
 ADDRESSES = ("pool",)
@@ -54,6 +55,7 @@ _NAMED = {
     "SwapBorrowRateMode": (2,),
     "RebalanceStableBorrowRate": (2,),
 }
+_FLAGS = ["getUserConfiguration", "getUserEMode"]
 _BORROW = _POOL.topic("Borrow")
 _TRANSFER = _TOKEN.topic("BalanceTransfer")
 
@@ -77,18 +79,8 @@ def log_filter(market: AaveMarket, *, known: bool) -> LogFilter:
 
 def touched(market: AaveMarket, logs: LogChunk) -> tuple[U8, I64, Bool]:
     """Accounts named by a chunk of logs, the blocks, and whether the log makes a borrower."""
-    places: list[tuple[bytes, tuple[int, ...]]] = [(_TRANSFER, (1, 2))]
-    places += [(_POOL.topic(event), named) for event, named in _NAMED.items()]
-    first = logs.topics[:, 0]
-    rows, columns = [], []
-    for topic, named in places:
-        hit = np.flatnonzero((first == np.frombuffer(topic, np.uint8)).all(axis=1))
-        for place in named:
-            rows.append(hit)
-            columns.append(np.full(len(hit), place))
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    add = (first[row] == np.frombuffer(_BORROW, np.uint8)).all(axis=1)
-    return logs.topics[row, column, 12:], logs.block[row], add
+    places = {_POOL.topic(event): named for event, named in _NAMED.items()}
+    return accounts_named(logs, {_TRANSFER: (1, 2), **places}, frozenset([_BORROW]))
 
 
 def read(chain: Chain, market: AaveMarket, accounts: U8) -> Iterator[tuple[States, U8]]:
@@ -137,14 +129,10 @@ class _Part:
 
 
 def _flags(chain: Chain, market: AaveMarket, accounts: U8) -> Future[Bulk]:
+    getters = ["getUserConfiguration"] if market.rules.second else _FLAGS  # v2 knows no e-mode
     return chain.bulk_ahead(
         np.frombuffer(market.pool, np.uint8),
-        np.concatenate(
-            [
-                abi.pack(_POOL.selector(getter), accounts)
-                for getter in ("getUserConfiguration", "getUserEMode")
-            ]
-        ),
+        np.concatenate([abi.pack(_POOL.selector(getter), accounts) for getter in getters]),
         words=1,
     )
 
@@ -152,8 +140,10 @@ def _flags(chain: Chain, market: AaveMarket, accounts: U8) -> Future[Bulk]:
 def _balances(chain: Chain, market: AaveMarket, accounts: U8, flags: Bulk) -> _Part:
     """Ask for the balances that the bitmaps name."""
     size = len(accounts)
-    config, emode = flags.words[:size, 0], flags.words[size:, 0]
-    good = flags.ok[:size] & flags.ok[size:]
+    config, good = flags.words[:size, 0], flags.ok[:size]
+    emode = np.zeros((size, 32), np.uint8)
+    if not market.rules.second:
+        emode, good = flags.words[size:, 0], good & flags.ok[size:]
 
     reserves = market.reserves
     bits = np.unpackbits(config, axis=1)[:, ::-1]

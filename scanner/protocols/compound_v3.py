@@ -21,6 +21,7 @@ from scanner.deployments import Market
 from . import LogFilter
 from ._comet_market import CometMarket, read_market
 from ._comet_survey import CometSurvey
+from ._named import accounts_named
 from ._slots import numbers_of
 
 NAME = "compound_v3"
@@ -57,16 +58,8 @@ def log_filter(market: CometMarket, *, known: bool) -> LogFilter:
 
 def touched(market: CometMarket, logs: LogChunk) -> tuple[U8, I64, Bool]:
     """Accounts named by a chunk of logs, the blocks, and whether the log makes a candidate."""
-    first = logs.topics[:, 0]
-    rows, places, adds = [], [], []
-    for event, named in _NAMED.items():
-        hit = np.flatnonzero((first == np.frombuffer(_COMET.topic(event), np.uint8)).all(axis=1))
-        for place in named:
-            rows.append(hit)
-            places.append(np.full(len(hit), place))
-            adds.append(np.full(len(hit), event in _MAKING))
-    row, topic = np.concatenate(rows), np.concatenate(places)
-    return logs.topics[row, topic, 12:], logs.block[row], np.concatenate(adds)
+    places = {_COMET.topic(event): named for event, named in _NAMED.items()}
+    return accounts_named(logs, places, frozenset(_COMET.topic(event) for event in _MAKING))
 
 
 def read(chain: Chain, market: CometMarket, accounts: U8) -> Iterator[tuple[States, U8]]:

@@ -67,8 +67,12 @@ class Comet:
             token = ground.own("TestToken", f"Filler {place}", f"FILL{place}", 18)
             feed, unit, factors = ground.feeds["USDC / USD"], FACTOR, (50.0, 60.0)
         else:
-            symbol, text, dollars, *factors = row
-            token, unit = ground.tokens[symbol].address, ground.tokens[symbol].unit
+            symbol, text, dollars, borrow, liquidate = row
+            token, unit, factors = (
+                ground.tokens[symbol].address,
+                ground.tokens[symbol].unit,
+                (borrow, liquidate),
+            )
             if dollars is None:
                 feed = ground.feeds[text]
             else:

@@ -112,8 +112,9 @@ class Ground:
     # --- prices ---------------------------------------------------------------
 
     def feed(self, name: str) -> int:
-        """What a feed answers now, 8 decimals."""
-        return int(self.node.call(self.feeds[name], "latestAnswer()(int256)"))
+        """What a feed of a description or address answers now."""
+        address = name if name.startswith("0x") else self.feeds[name]
+        return int(self.node.call(address, "latestAnswer()(int256)"))
 
     def set_feed(self, name: str, raw: int) -> None:
         """Set a feed of a description or address."""
