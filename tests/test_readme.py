@@ -28,7 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
     folder = tmp_path_factory.mktemp("readme")
     (folder / ".demo").mkdir()
     with LocalChain("origin", spot=demo.SPOT) as chain:
-        mixed = Mixed(chain)
+        mixed = Mixed(chain, demo.PARTS)
         for _ in demo.story(mixed):
             (folder / ".demo" / "deployments.toml").write_text(mixed.deployments_toml())
             if not chain.whale_list:

@@ -103,6 +103,24 @@ def ray_mul(amount: Integers, index: Integers | int, rounding: str) -> Integers:
     return -(-product // RAY) if rounding == "ceil" else product // RAY
 
 
+def percent_mul(value: npt.NDArray[Any], percent: Any) -> npt.NDArray[Any]:
+    """`value * percent` in basis points, half up. Source: PercentageMath.percentMul.
+
+    >>> int(percent_mul(np.array([142515 * 10**14], object), 7442)[0])
+    10605966300000000000
+    """
+    return np.asarray((value * percent + BPS // 2) // BPS)
+
+
+def percent_div(value: npt.NDArray[Any], percent: Any) -> npt.NDArray[Any]:
+    """`value / percent` in basis points, half up. Source: PercentageMath.percentDiv.
+
+    >>> int(percent_div(np.array([142515 * 10**14], object), np.array([7442], object))[0])
+    19150094060736361193
+    """
+    return np.asarray((value * BPS + percent // 2) // percent)
+
+
 def compounded(rules: Rules, rate: Integers, seconds: Integers) -> Integers:
     """Compound interest factor of stable debt. [ray]
 
@@ -220,9 +238,9 @@ def seize(rules: Rules, pair: Pair) -> Seizure:
     """
     gentle = (pair.health > CLOSE_FACTOR_HEALTH) | rules.second
     if not rules.whole_position:
-        most = np.where(gentle, (pair.debt * 5_000 + BPS // 2) // BPS, pair.debt)
+        most = np.where(gentle, percent_mul(pair.debt, 5_000), pair.debt)
         return _exchange(rules, pair, most)
-    half = (pair.total_debt * 5_000 + BPS // 2) // BPS
+    half = percent_mul(pair.total_debt, 5_000)
     limited = (
         gentle
         & (pair.collateral_base >= SMALL_POSITION)
@@ -271,8 +289,7 @@ def _exchange(rules: Rules, pair: Pair, most: npt.NDArray[Any]) -> Seizure:
     worth = pair.collateral_price * pair.collateral * pair.debt_unit
     worth = worth // (pair.debt_price * pair.collateral_unit)
     up = -(-worth * BPS // pair.bonus)
-    half_up = (worth * BPS + pair.bonus // 2) // pair.bonus
-    needed = up if rules.floor_ceil else half_up
+    needed = up if rules.floor_ceil else percent_div(worth, pair.bonus)
     taken = np.where(capped, pair.collateral, taken)
     repay = np.where(capped, needed, most)
     rounding = 0 if rules.floor_bonus else pair.bonus // 2
@@ -280,5 +297,5 @@ def _exchange(rules: Rules, pair: Pair, most: npt.NDArray[Any]) -> Seizure:
     if rules.floor_bonus:
         fee = -(-bonus * pair.fee // BPS)
     else:
-        fee = (bonus * pair.fee + BPS // 2) // BPS
+        fee = percent_mul(bonus, pair.fee)
     return Seizure(repay, taken, fee)

@@ -45,6 +45,8 @@ class Reserve:
 class AaveV2:
     """LendingPool, AaveOracle and the reserves of RESERVES."""
 
+    PROTOCOL = "aave_v2"
+
     def __init__(self, ground: Ground) -> None:
         self.ground, self.node = ground, ground.node
         self.first_block = self.node.head() + 1
@@ -129,6 +131,14 @@ class AaveV2:
             self.pool, f"getReserveData(address)({types})", asset
         )
         return found
+
+    def feel(self, feed: str, old: int, new: int) -> None:
+        """Prices in ether: with a feed that moved, against ether's."""
+        for token, (source, *_) in RESERVES.items():
+            if source is not None and source == feed:
+                self.set_price(token, self.price(token) * new // old)
+            elif source is not None and feed == "ETH / USD":
+                self.set_price(token, self.price(token) * old // new)
 
     # --- people ---------------------------------------------------------------
 
@@ -268,3 +278,8 @@ def _contract(name: str) -> Contract:
     root = unpacked(PACKAGE) / "artifacts" / "contracts"
     paths: list[Path] = sorted(root.glob(f"**/{name}.json"))
     return artifact(paths[0])
+
+
+def parts(ground: Ground) -> list[AaveV2]:
+    """Its one market; see mixed.py."""
+    return [AaveV2(ground)]

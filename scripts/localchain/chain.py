@@ -34,19 +34,28 @@ class LocalChain:
         What an ether costs, in dollars.
     port : int
         0 takes a free one.
+    node : Node, optional
+        One that runs already, for a second market on it; it is not closed with this one.
     """
 
     def __init__(
-        self, flavour: str = "origin", *, chain_id: int = 31337, spot: float = 2350, port: int = 0
+        self,
+        flavour: str = "origin",
+        *,
+        chain_id: int = 31337,
+        spot: float = 2350,
+        port: int = 0,
+        node: Node | None = None,
     ) -> None:
         self.flavour = flavour
         self.chain_id = chain_id
         self.ledger = Ledger()
-        self.node = Node(chain_id, port)
+        self._guest = node is not None
+        self.node = node or Node(chain_id, port)
         try:
             self.deployment: Deployment = deploy(self.node, flavour, spot)
         except BaseException:
-            self.node.close()
+            self.close()
             raise
         self.tokens: dict[str, Token] = dict(self.deployment.tokens)
         self._saved: dict[str, tuple[Ledger, dict[str, Token]]] = {}
@@ -63,8 +72,9 @@ class LocalChain:
         self.close()
 
     def close(self) -> None:
-        """End anvil. May be called twice."""
-        self.node.close()
+        """End anvil, if it was started here. May be called twice."""
+        if not self._guest:
+            self.node.close()
 
     # --- where things are -----------------------------------------------------
 

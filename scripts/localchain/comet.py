@@ -40,8 +40,11 @@ class Asset:
 class Comet:
     """One market: `base` is the token it lends; `ether` says that it quotes in that."""
 
+    PROTOCOL = "compound_v3"
+
     def __init__(self, ground: Ground, name: str, base: str, *, ether: bool = False) -> None:
         self.ground, self.node, self.name, self.base = ground, ground.node, name, base
+        self.ether = ether
         self.first_block = self.node.head() + 1
         token = ground.tokens[base]
         if ether:
@@ -86,6 +89,21 @@ class Comet:
         """A transaction to the market; raises `Reverted`."""
         self.ground.send(who, self.address, signature, *args)
 
+    def feel(self, feed: str, old: int, new: int) -> None:
+        """What has a feed of its own follows the ground's: staked ether in dollars, and in a
+        market that quotes in ether all that does not follow it, the other way round."""
+        for symbol, asset in self.assets.items():
+            if asset.feed in self.ground.feeds.values():
+                continue
+            price, staked = self.price(symbol), symbol == "wstETH"
+            if self.ether:
+                if feed == "ETH / USD" and not staked:
+                    self.set_price(symbol, price * old // new)
+                elif feed == "BTC / USD" and symbol == "WBTC":
+                    self.set_price(symbol, price * new // old)
+            elif feed == "ETH / USD" and staked:
+                self.set_price(symbol, price * new // old)
+
     # --- people ---------------------------------------------------------------
 
     def populate(self, n: int, seed: int = 1) -> list[str]:
@@ -111,7 +129,7 @@ class Comet:
     def supply(self, who: str, symbol: str, dollars: float) -> None:
         """Bring so many dollars of a collateral."""
         token, price = self.ground.tokens[symbol], self.price(symbol) / 10**8
-        if self.base_feed not in self.ground.feeds.values():
+        if self.ether:
             price *= self.ground.feed("ETH / USD") / 10**8
         units = int(dollars / price * token.unit)
         self.ground.fund(symbol, who, units, [self.address])
@@ -196,3 +214,8 @@ class Comet:
             f'comet = "{self.address}"\n'
             f"[market.feeds]\n{rows}\n"
         )
+
+
+def parts(ground: Ground) -> list[Comet]:
+    """One market in dollars and one in ether; see mixed.py."""
+    return [Comet(ground, "usdc", "USDC"), Comet(ground, "weth", "WETH", ether=True)]

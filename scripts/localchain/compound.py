@@ -126,6 +126,9 @@ class Compound:
         for token in self.TOKENS:
             self.mint(supplier, token, 10**6 * self.markets[token].unit)
 
+    def feel(self, feed: str, old: int, new: int) -> None:
+        """Its oracles read the ground's feeds by themselves."""
+
     # --- people ---------------------------------------------------------------
 
     def populate(self, n: int, seed: int = 1) -> list[str]:
@@ -133,7 +136,7 @@ class Compound:
         some hold cTokens that they have not entered."""
         draw, people = random.Random(seed), []
         for number in range(n):
-            who = self.ground.account(f"compound {seed} {number}")
+            who = self.ground.account(f"{self.PROTOCOL} {seed} {number}")
             people.append(who)
             held = draw.sample(sorted(self.TOKENS), draw.choice((1, 1, 2, 3)))
             dollars = 10 ** draw.uniform(2, 6)
@@ -304,3 +307,8 @@ class Compound:
             f"first_block = {self.first_block}\n"
             f'comptroller = "{self.comptroller}"\n'
         )
+
+
+def parts(ground: Ground) -> list[Compound]:
+    """Its one market; see mixed.py."""
+    return [Compound(ground)]

@@ -21,6 +21,7 @@ from localchain.mixed import Mixed
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / ".demo"
 WHALES = [1781.09, 1791.0, 1807.0, 1808.0, 1842.0, 1862.02]
+PARTS = ("maker", "morpho")  # beside Aave v3: small packages, three shapes of protocol
 OTHERS = 30  # borrowers of each other protocol
 WHALE_ETH, CROWD, CROWD_ETH, SPOT = 650_000, 520, 1_300_000, 2350
 STORE = ["--store", ".demo/store"]
@@ -32,7 +33,7 @@ def main() -> int:
     with only_demo():
         tell("building a local chain: Aave v3.6, Morpho Blue and Maker from npm, real contracts")
         with LocalChain("origin", spot=SPOT) as chain:
-            mixed = Mixed(chain)
+            mixed = Mixed(chain, PARTS)
             for moment in story(mixed):
                 tell(moment)
                 (DEMO / "deployments.toml").write_text(mixed.deployments_toml())

@@ -41,6 +41,8 @@ def deployment() -> tuple[list[dict[str, Any]], dict[str, str]]:
 class Maker:
     """Vat, Spotter, Jug, Cat, CDP manager and 26 ilks, of which ILKS are used."""
 
+    PROTOCOL = "maker"
+
     def __init__(self, ground: Ground) -> None:
         self.ground, self.node = ground, ground.node
         self.first_block = self.node.head() + 1
@@ -114,6 +116,12 @@ class Maker:
     def drip(self, ilk: str) -> None:
         """Jug.drip: what anybody may do."""
         self.ground.send(self.node.owner, self.jug, "drip(bytes32)", _name(ilk))
+
+    def feel(self, feed: str, old: int, new: int) -> None:
+        """Its oracles are set by hand, and poked."""
+        for ilk, source in ILKS.items():
+            if source == feed:
+                self.set_value(ilk, new * 10**10)
 
     # --- people -------------------------------------------------------------------
 
@@ -202,3 +210,8 @@ class Maker:
 
 def _name(text: str) -> bytes:
     return text.encode().ljust(32, b"\0")
+
+
+def parts(ground: Ground) -> list[Maker]:
+    """Its one market; see mixed.py."""
+    return [Maker(ground)]

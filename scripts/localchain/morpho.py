@@ -62,6 +62,8 @@ MARKETS = {
 class Morpho:
     """Morpho Blue with the markets of MARKETS."""
 
+    PROTOCOL = "morpho_blue"
+
     def __init__(self, ground: Ground) -> None:
         self.ground, self.node = ground, ground.node
         made = contracts()
@@ -95,6 +97,9 @@ class Morpho:
         signature = f"supply({PARAMS},uint256,uint256,address,bytes)"
         self.ground.send(supplier, self.address, signature, params, units, 0, supplier, b"")
         return market
+
+    def feel(self, feed: str, old: int, new: int) -> None:
+        """Its oracles read the ground's feeds by themselves."""
 
     # --- people ---------------------------------------------------------------
 
@@ -196,3 +201,8 @@ class Morpho:
 
 def _wad(percent: float) -> int:
     return round(percent * 10) * 10**15
+
+
+def parts(ground: Ground) -> list[Morpho]:
+    """Its one market; see mixed.py."""
+    return [Morpho(ground)]

@@ -236,3 +236,8 @@ def _selectors(contract: Contract) -> list[bytes]:
 
 def _percent(value: float) -> int:
     return round(value * 10) * 10**15
+
+
+def parts(ground: Ground) -> list[Venus]:
+    """Its one market; see mixed.py."""
+    return [Venus(ground)]
