@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from command import bandscan
 from localchain import LocalChain
 from localchain.mixed import Mixed
 
@@ -131,6 +132,10 @@ def test_one_protocols_failure_leaves_the_others_whole(
     frame, other = pd.DataFrame(whole.positions), pd.DataFrame(broken.positions)
     rest = frame[frame["protocol"] != "maker"].reset_index(drop=True)
     pd.testing.assert_frame_equal(rest, other.reset_index(drop=True))
+    made = bandscan("report", "--store", str(tmp_path), "--out", str(tmp_path / "site"))
+    assert (made.code, made.err) == (3, "")  # incomplete, and a page all the same
+    page = (tmp_path / "site" / "index.html").read_text()
+    assert "not read" in page
 
 
 def test_a_shock_nobody_follows_is_refused_once_the_markets_are_known(

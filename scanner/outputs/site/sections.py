@@ -14,6 +14,7 @@ _TOTALS = 12  # totals on a page; the file has all
 _PROBLEMS = 6
 _TOLD_ABOVE = frozenset({"debt_missing", "parity_mismatch"})  # problems that the tables tell
 _CAUSES = 6
+_WAITING = 12  # markets with prices that wait
 Context = dict[str, Any]
 
 
@@ -173,6 +174,7 @@ def certificate(scan: Scan, chain_option: str) -> Context:
         "open": agree < len(totals),
         "note": "Sums of scaled balances, the integers the contracts keep."
         + (f" {len(totals) - _TOTALS:,} more in the files below." * (len(totals) > _TOTALS)),
+        "waiting": _waiting(scan),
         "problems": said,
         "command": f"bandscan scan --chain {chain_option} --block {document['block']['number']}"
         " --verify all",
@@ -185,7 +187,7 @@ def _markets(scan: Scan) -> list[Context]:
     """A row per market, those with a gap first, then the largest."""
     ranked = sorted(
         scan.document["markets"],
-        key=lambda row: (row["complete"], -row["borrowers"], row["protocol"], row["market"]),
+        key=lambda row: (row["complete"], -_many(row), row["protocol"], row["market"]),
     )
     if len(ranked) <= _MARKETS:
         return [_market(scan, [row]) for row in ranked]
@@ -204,17 +206,55 @@ def _market(scan: Scan, rows: Sequence[Row]) -> Context:
     errors = [one["max_rel_error"] for one in parity if one["max_rel_error"] is not None]
     checked, accounts = (sum(one[name] for one in parity) for name in ("checked", "accounts"))
     version = rows[0].get("version") if len(rows) == 1 else None
+    read = [row["borrowers"] is not None for row in rows]
     name = f"{names.protocol(rows[0]['protocol'])} {symbol(rows[0]['market'])}"
     return {
         "name": name if len(rows) == 1 else f"{len(rows):,} smaller markets",
         "version": f"version {symbol(version)}" if version else "",
         "agree": f"{sum(map(holds, totals)):,} of {len(totals):,}",
         "worst": figures.coverage(min(covered, default=None)),
-        "borrowers": f"{sum(row['borrowers'] for row in rows):,}",
+        "borrowers": f"{sum(map(_many, rows)):,}" if any(read) else "not read",
         "checked": f"{checked:,}" if checked == accounts else f"{checked:,} of {accounts:,}",
         "differ": f"{sum(one['mismatches'] for one in parity):,}",
         "error": figures.error(max(errors, default=None)) if checked else "none compared",
     }
+
+
+def _waiting(scan: Scan) -> list[Context]:
+    """Markets whose protocol has not yet taken its oracle's price (Maker): the prices it has, how
+    many accounts could go at each, and what its auctions take at once. Those in which any could go
+    come first, then the largest."""
+    found = [row for row in scan.document["markets"] if "price_stored" in row.get("details", {})]
+    found.sort(key=lambda row: (-_going(row["details"]), -_many(row), row["market"]))
+    rows = []
+    for row in found[:_WAITING]:
+        told = row["details"]
+        source = told["price_source"]
+        rows.append(
+            {
+                "name": f"{names.protocol(row['protocol'])} {symbol(row['market'])}",
+                "source": one_line(str(source)) if source else "",
+                "prices": [
+                    figures.price(told[name]) if told[name] is not None else "none"
+                    for name in ("price_stored", "price_refreshed", "price_next")
+                ],
+                "stored": f"{told['liquidatable_stored']:,}",
+                "next": ""
+                if told["liquidatable_next"] is None
+                else f"{told['liquidatable_next']:,}",
+                "room": figures.usd(told["room_usd"]),
+            }
+        )
+    return rows
+
+
+def _many(row: Row) -> int:
+    """Borrowers of a market; of one that could not be read nobody knows how many."""
+    return int(row["borrowers"] or 0)
+
+
+def _going(told: Row) -> int:
+    return int(told["liquidatable_stored"]) + int(told["liquidatable_next"] or 0)
 
 
 def _total(row: Row) -> Context:
