@@ -108,6 +108,9 @@ class Exposure:
         already liquidatable). [USD, whole cents]
     callable : bool array
         Whether any pair can be called there.
+    early : float64 array or None
+        Where an earlier, partial liquidation begins that the position has let happen (Morpho's
+        pre-liquidation), over the present answer; NaN where there is none.
     feeds, feed : tuple of Feed, int64 array or None
         Where `raw` is of another feed than the shock's own: which feeds, and each position's.
     """
@@ -120,6 +123,7 @@ class Exposure:
     at_risk: F64
     seizable: F64
     callable: Bool
+    early: F64 | None = None
     feeds: tuple[Feed, ...] = ()
     feed: I64 | None = None
 
@@ -130,6 +134,12 @@ class Exposure:
         shock = self.shock
         one = Feed(shock.feed, shock.description, shock.scale, shock.present)
         return (one,), np.zeros(len(self.side), np.int64)
+
+    @property
+    def early_price(self) -> F64:
+        """Where the earlier liquidation begins. [USD; a ratio under the market shock]"""
+        early = np.full(len(self.side), np.nan) if self.early is None else self.early
+        return significant(early * self.shock.spot)
 
     @cached_property
     def price(self) -> F64:

@@ -121,8 +121,8 @@ def _exposed(name: str, exposure: Exposure, rows: I64) -> Columns:
     shock, side = exposure.shock, exposure.side[rows]
     raw = digits(exposure.raw[rows])
     raw[side == 0] = ""
-    dollars = shock.kind != "market"
-    price = exposure.price[rows] if dollars else np.full(len(rows), np.nan)
+    dollars, nothing = shock.kind != "market", np.full(len(rows), np.nan)
+    price = exposure.price[rows] if dollars else nothing
     feeds, of = exposure.raw_feeds()
     address = np.array(["0x" + f.address.hex() if f.address else "" for f in feeds], object)
     scale = np.array([f.scale for f in feeds], object)
@@ -137,6 +137,7 @@ def _exposed(name: str, exposure: Exposure, rows: I64) -> Columns:
         "collateral_at_risk_usd": exposure.at_risk[rows],
         "seizable_usd": exposure.seizable[rows],
         "callable": exposure.callable[rows],
+        "pre_liquidation_price_usd": exposure.early_price[rows] if dollars else nothing,
     }
 
 
@@ -153,6 +154,7 @@ def _unexposed(size: int) -> Columns:
         "collateral_at_risk_usd": np.zeros(size),
         "seizable_usd": np.zeros(size),
         "callable": np.zeros(size, np.bool_),
+        "pre_liquidation_price_usd": nan,
     }
 
 
@@ -193,6 +195,7 @@ _ORDER = (
     "already_liquidatable",
     "largest_collateral",
     "largest_debt",
+    "pre_liquidation_price_usd",
 )
 
 

@@ -31,6 +31,7 @@ COLUMNS = {
     "already_liquidatable": "flag",
     "largest_collateral": "untrusted",
     "largest_debt": "untrusted",
+    "pre_liquidation_price_usd": "number",
 }
 
 _CHUNK = 50_000  # rows held as Python objects at a time

@@ -20,6 +20,7 @@ from scanner.errors import Problem
 from . import Identity, Parity, UnknownRow, verdicts
 from . import _morpho_rules as rules
 from ._drivers import is_own
+from ._morpho_early import PreLiquidation, early_falls, read_contracts
 from ._morpho_market import Asset, Isolated, MorphoMarket
 from ._sample import chosen
 
@@ -85,6 +86,8 @@ class MorphoSurvey:
             "reserves": len(isolated),
             "known_revision": True,
         }
+        self.early: F64 | None = None
+        self.contracts: list[PreLiquidation] = []
         self.details: dict[str, dict[str, Any]] = {
             one.label: {
                 "id": "0x" + one.id.hex(),
@@ -94,6 +97,29 @@ class MorphoSurvey:
             }
             for one in isolated
         }
+
+    def add_early(self, chain: Chain, contracts: U8) -> None:
+        """Learn where pre-liquidations begin; `contracts` have shape (n, 20)."""
+        self.contracts = read_contracts(chain, self.market.isolated, contracts)
+        self.early, by = early_falls(
+            chain,
+            self.market.morpho,
+            self.contracts,
+            self.keys,
+            self.place,
+            self.collateral,
+            self.debt,
+        )
+        for place, one in enumerate(self.market.isolated):
+            mine = [k for k, contract in enumerate(self.contracts) if contract.place == place]
+            self.details[one.label]["pre_liquidation"] = [
+                {
+                    "contract": "0x" + self.contracts[k].address.hex(),
+                    "lltv": self.contracts[k].lltv / rules.WAD,
+                    "borrowers": int((by == k).sum()),
+                }
+                for k in mine
+            ]
 
     def expose(self, kind: str, name: str) -> Exposure | None:
         """What a shock does to every position; None where nothing follows it."""
@@ -126,6 +152,7 @@ class MorphoSurvey:
             at_risk=at_risk(self.holdings.legs, shock, side, ratio),
             seizable=self._seizable(side, held[self.place]),
             callable=(side != 0) | ~self.fine,
+            early=self._early(side),
             feeds=tuple(one.feed for one in isolated),
             feed=self.place,
         )
@@ -228,6 +255,13 @@ class MorphoSurvey:
         token = self.tokens[int(np.argmax(sums))]
         present = max(round((token.usd or 0.0) * _CENTS), 1)
         return Shock(name, kind, token.address, token.symbol, _CENTS, present, follows)
+
+    def _early(self, side: npt.NDArray[np.int8]) -> F64 | None:
+        """Where pre-liquidation begins, as a multiple of the driver's present price."""
+        if self.early is None:
+            return None
+        with np.errstate(divide="ignore"):
+            return np.where(side > 0, self.early, np.where(side < 0, 1 / self.early, np.nan))
 
     def _seizable(self, side: npt.NDArray[np.int8], held: npt.NDArray[np.bool_]) -> F64:
         """In dollars one unit beyond p*, or at present prices for the already liquidatable."""

@@ -24,6 +24,7 @@ from ._morpho_survey import MorphoSurvey
 
 NAME = "morpho_blue"
 ADDRESSES = ("morpho",)
+OPTIONAL = ("pre_liquidation_factory",)
 KEY = 52  # account and market id
 
 U8 = npt.NDArray[np.uint8]
@@ -44,6 +45,8 @@ _NAMED = {
     "Repay": 3,
     "Liquidate": 3,
 }
+_EARLY = abi.load("morpho_pre_liquidation").topic("CreatePreLiquidation")
+_CONTRACT = 1  # slot of a pre-liquidation contract's record, where a position's word has slot 0
 _BORROW, _CREATED = _MORPHO.topic("Borrow"), _MORPHO.topic("CreateMarket")
 
 
@@ -69,10 +72,14 @@ def log_filter(market: MorphoMarket, *, known: bool) -> LogFilter:
     """Borrow events alone while no state is stored (`known` false); else all that touch state.
 
     And the markets themselves, under the account of zero: one of which every log was lost is a gap
-    in the totals then, and not forgotten.
+    in the totals then, and not forgotten. And pre-liquidation contracts, where a factory is named.
     """
     events = ["CreateMarket", *(_NAMED if known else ("Borrow",))]
-    return LogFilter([market.morpho], [_MORPHO.topic(event) for event in events])
+    topics = [_MORPHO.topic(event) for event in events]
+    factory = market.row.addresses.get("pre_liquidation_factory")
+    if factory is None:
+        return LogFilter([market.morpho], topics)
+    return LogFilter([market.morpho, factory], [*topics, _EARLY])
 
 
 def touched(market: MorphoMarket, logs: LogChunk) -> tuple[U8, I64, Bool]:
@@ -88,10 +95,13 @@ def touched(market: MorphoMarket, logs: LogChunk) -> tuple[U8, I64, Bool]:
     add = (first[row] == np.frombuffer(_BORROW, np.uint8)).all(axis=1)
     new = np.flatnonzero((first == np.frombuffer(_CREATED, np.uint8)).all(axis=1))
     made = np.concatenate([np.zeros((len(new), 20), np.uint8), logs.topics[new, 1]], axis=1)
+    early = np.flatnonzero((first == np.frombuffer(_EARLY, np.uint8)).all(axis=1))
+    contracts = np.full((len(early), KEY), 0xFF, np.uint8)
+    contracts[:, :20] = logs.topics[early, 1, 12:]
     return (
-        np.concatenate([key, made]),
-        np.concatenate([logs.block[row], logs.block[new]]),
-        np.concatenate([add, np.ones(len(new), np.bool_)]),
+        np.concatenate([key, made, contracts]),
+        np.concatenate([logs.block[row], logs.block[new], logs.block[early]]),
+        np.concatenate([add, np.ones(len(new) + len(early), np.bool_)]),
     )
 
 
@@ -103,9 +113,16 @@ def read(chain: Chain, market: MorphoMarket, keys: U8) -> Iterator[tuple[States,
     for begin in range(0, len(keys), _CHUNK):
         part = keys[begin : begin + _CHUNK]
         words, good = _sloads(chain, market.morpho, _slots(part))
+        early = is_contract(part)
+        words[early] = part[early, 20:]  # nothing is stored of one but that it is there
         some = np.asarray(words.any(axis=1), np.bool_)[good]
-        slot = np.zeros(int(some.sum()), np.int64)
+        slot = np.where(early[good][some], _CONTRACT, 0).astype(np.int64)
         yield States(part[good], some.astype(np.int64), slot, words[good][some]), part[~good]
+
+
+def is_contract(keys: U8) -> Bool:
+    """Which keys are of a pre-liquidation contract instead of a position."""
+    return np.asarray((keys[:, 20:] == 0xFF).all(axis=1), np.bool_)
 
 
 def _slots(keys: U8) -> U8:
@@ -146,5 +163,18 @@ def _sloads(chain: Chain, morpho: bytes, slots: U8) -> tuple[U8, Bool]:
 
 def survey(chain: Chain, market: MorphoMarket, states: States, failed: U8) -> MorphoSurvey:
     """Legs, prices, identities and referee of all markets; see `_morpho_survey`."""
+    early = is_contract(states.accounts)
+    contracts, states = states.accounts[early, :20], _without(states, early)
     ids = np.unique(states.accounts[:, 20:], axis=0)
-    return MorphoSurvey(read_markets(chain, market, ids), states, failed)
+    survey = MorphoSurvey(read_markets(chain, market, ids), states, failed)
+    if "pre_liquidation_factory" in market.row.addresses:
+        survey.add_early(chain, contracts)
+    return survey
+
+
+def _without(states: States, left: Bool) -> States:
+    """The states of all accounts but some."""
+    keep = np.repeat(~left, states.counts)
+    return States(
+        states.accounts[~left], states.counts[~left], states.slot[keep], states.value[keep]
+    )

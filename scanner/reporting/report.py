@@ -185,7 +185,7 @@ def _of_driver(
         for key, title, note, answer, rows in found
     ]
     frame = stored.positions
-    frame = frame[frame["driver"] == name]
+    frame = frame[frame["driver"] == name].reindex(columns=list(COLUMNS))  # of older scans too
     columns: dict[str, Any] = {column: frame[column].to_numpy() for column in COLUMNS}
     files = {"json": writer.put(f"v1/{slug}/positions.json", encode(nearest))}
     for form in ("csv", "parquet"):

@@ -70,6 +70,7 @@ class Morpho:
         self.first_block = self.node.head() + 1
         self.address = ground.create(made["Morpho"], self.node.owner)
         self.irm = ground.create(made["IrmMock"])
+        self.factory = ground.own("PreLiquidationFactoryStandIn", self.address)
         for irm in (ZERO, self.irm):
             ground.send(self.node.owner, self.address, "enableIrm(address)", irm)
         for lltv in sorted({row[5] for row in MARKETS.values()}):
@@ -149,6 +150,29 @@ class Morpho:
         signature = f"repay({PARAMS},uint256,uint256,address,bytes)"
         self.ground.send(who, self.address, signature, pool.params, 0, shares, who, b"")
 
+    def pre_liquidation(self, market: str, percent: float) -> str:
+        """A pre-liquidation contract of a market, by the market's own oracle; its address."""
+        oracle, owner = self.markets[market].oracle, self.node.owner
+        params = (_wad(percent), WAD // 10, WAD // 2, WAD, 101 * WAD // 100, oracle)
+        signature = (
+            "createPreLiquidation(bytes32,(uint256,uint256,uint256,uint256,uint256,address))"
+        )
+        one = bytes.fromhex(self.markets[market].id[2:])
+        self.ground.send(owner, self.factory, signature, one, params)
+        return str(self.ground.call(self.factory, "last()(address)")).lower()
+
+    def authorize(self, who: str, contract: str) -> None:
+        """Let a contract act for the account."""
+        self.ground.send(who, self.address, "setAuthorization(address,bool)", contract, True)
+
+    def pre_liquidate(self, who: str, market: str, contract: str) -> None:
+        """`preLiquidate` of one share by somebody who can pay; raises `Reverted`."""
+        keeper = self.ground.account("morpho pre-liquidator")
+        loan = self.markets[market].loan
+        self.ground.fund(loan, keeper, 10**6 * self.ground.tokens[loan].unit, [contract])
+        signature = "preLiquidate(address,uint256,uint256,bytes)"
+        self.ground.send(keeper, contract, signature, who, 0, 10**6, b"")
+
     # --- questions and the referee ------------------------------------------------
 
     def price(self, market: str) -> int:
@@ -195,6 +219,7 @@ class Morpho:
             f"chain_id = {self.ground.chain_id}\n"
             f"first_block = {self.first_block}\n"
             f'morpho = "{self.address}"\n'
+            f'pre_liquidation_factory = "{self.factory}"\n'
             f"[market.feeds]\n{rows}\n"
         )
 

@@ -43,7 +43,7 @@ def folder(scanned: tuple[LocalChain, Path], tmp_path: Path) -> Path:
     [
         (["--chain", "etherium"], ['No chain is called "etherium"', "did you mean ethereum"]),
         (["--chain", "0"], ["0 is no chain id"]),
-        (["--protocol", "aave"], ['Unknown protocol "aave"', "did you mean aave_v3?"]),
+        (["--protocol", "aave"], ['Unknown protocol "aave"', "did you mean aave_v3"]),
         (["--shock", "token:NOPE"], ["follows token:NOPE", "ETH"]),
         (["--shock", "driver:NOPE"], ["follows driver:NOPE", "without --shock"]),
         (["--shock", "driver:eth"], ["follows driver:eth", "did you mean driver:ETH?"]),

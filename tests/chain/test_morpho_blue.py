@@ -263,3 +263,52 @@ def test_a_token_that_nobody_prices_is_listed_and_spoils_no_scan(tmp_path: Path)
         assert (markets["odd"]["borrowers"], markets["odd"]["unknown_accounts"]) == (0, 1)
     finally:
         node.close()
+
+
+def test_pre_liquidation_is_a_second_level(morpho: Morpho, tmp_path: Path) -> None:
+    """Of who has let a contract act: refused at the second price, done one unit of the oracle on.
+
+    The contract is a stand-in (PreLiquidationStandIn.sol); the market and who may act are Morpho's.
+    """
+    with morpho.ground.undone():
+        (tmp_path / "a").mkdir()
+        low, high = (morpho.pre_liquidation("ether", percent) for percent in (70, 80))
+        others = morpho.pre_liquidation("short", 60)
+        first = pd.DataFrame(scan(morpho, tmp_path / "a", verify=1).positions)
+        assert first["pre_liquidation_price_usd"].isna().all()  # nobody has let them
+        label = first[first["largest_collateral"] == "WETH"]["market"]
+        market = next(name for name in label if name.startswith("WETH/USDC"))
+        people = sorted(first[first["market"] == market]["account"].unique())
+        assert len(people) > 3
+        for who in people[:2]:
+            morpho.authorize(who, high)
+        morpho.authorize(people[2], low)
+        morpho.authorize(people[2], high)
+        morpho.authorize(people[3], others)  # of another market: nothing to do with this one
+        finished = scan(morpho, tmp_path / "a", verify=1)
+        frame = pd.DataFrame(finished.positions)
+        mine = frame[(frame["market"] == market) & (frame["driver"] == "ETH")]
+        mine = mine[mine["side"] == "long"].set_index("account")
+        told = mine["pre_liquidation_price_usd"].dropna()
+        assert set(told.index) == set(people[:3]) & set(mine.index)
+        assert len(told) >= 2
+        for who in told.index:
+            row = mine.loc[who]
+            contract, lltv = (low, 70) if who == people[2] else (high, 80)
+            assert told[who] > row["liquidation_price_usd"]
+            ratio = told[who] / row["liquidation_price_usd"]
+            assert ratio == pytest.approx(86 / lltv, rel=1e-3)  # both are cut, a dusty one more
+            at = round(int(row["liquidation_price_raw"]) * ratio)
+            for answer, refused in ((int(at * (1 + 1e-6)), True), (int(at * (1 - 1e-6)), False)):
+                with morpho.ground.undone():
+                    morpho.set_oracle(morpho.markets["ether"].oracle, forced=answer)
+                    if refused:
+                        with pytest.raises(Reverted):
+                            morpho.pre_liquidate(who, "ether", contract)
+                    else:
+                        morpho.pre_liquidate(who, "ether", contract)
+        details = {row["market"]: row["details"] for row in finished.document["markets"]}
+        listed = {one["contract"]: one for one in details[market]["pre_liquidation"]}
+        assert set(listed) == {low, high}
+        assert listed[low]["lltv"] == pytest.approx(0.7)
+        assert listed[low]["borrowers"] + listed[high]["borrowers"] == 3

@@ -120,6 +120,7 @@ def _position(
         "already_liquidatable": health < 1,
         "largest_collateral": symbols[collateral],
         "largest_debt": symbols[debt],
+        "pre_liquidation_price_usd": math.nan,
     }
 
 

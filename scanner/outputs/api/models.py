@@ -240,6 +240,9 @@ class Position(Part):
     already_liquidatable: bool = of(False)
     largest_collateral: str = of("WETH")
     largest_debt: str = of("USDC")
+    pre_liquidation_price_usd: USD | None = maybe(
+        None, "Where a pre-liquidation that the owner has let happen begins (Morpho)."
+    )
     distance: float | None = maybe(-0.134105)
 
 
