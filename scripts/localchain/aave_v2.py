@@ -5,6 +5,7 @@ Contracts: npm @aave/protocol-v2 1.0.1, artifacts with byte code. Price feeds in
 """
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ class AaveV2:
         self.borrowers_ever: set[str] = set()
         supplier = ground.account("aave v2 supplier")
         for token, reserve in self.reserves.items():
-            self.deposit(supplier, token, 10**7 * reserve.unit)
+            self.deposit(supplier, token, 10**9 * reserve.unit)
 
     def _create(self, name: str, *args: Any, libraries: dict[str, str] | None = None) -> str:
         return self.ground.create(_contract(name), *args, libraries=libraries)
@@ -145,22 +146,28 @@ class AaveV2:
     def populate(self, n: int, seed: int = 1) -> list[str]:
         """n accounts with one to three collaterals and one or two debts, some at a stable rate;
         some repay, switch a collateral off or send aTokens on."""
-        draw, people = random.Random(seed), []
-        for number in range(n):
-            who = self.ground.account(f"aave v2 {seed} {number}")
-            people.append(who)
-            held = draw.sample(sorted(RESERVES), draw.choice((1, 2, 2, 3)))
-            dollars = 10 ** draw.uniform(2.5, 6)
-            for token in held:
-                self.deposit(who, token, self.units(token, dollars / len(held)))
-            for token in draw.sample(sorted(RESERVES), draw.choice((1, 1, 2))):
-                rate = STABLE if number % 5 == 1 and token not in held else VARIABLE
-                self.borrow_part(who, token, draw.uniform(0.4, 0.97), rate)
-            if number % 7 == 3:
-                self.repay(who, draw.choice((1, 2)))
-            if number % 9 == 5 and len(people) > 1:
-                self.send_on(who, held[0], people[-2])
+        people = [self.ground.account(f"aave v2 {seed} {number}") for number in range(n)]
+        self.ground.together(
+            self._live(people, number, random.Random(f"{seed} {number}")) for number in range(n)
+        )
         return people
+
+    def _live(self, people: list[str], number: int, draw: random.Random) -> Iterator[None]:
+        """One account, step by step."""
+        who = people[number]
+        held = draw.sample(sorted(RESERVES), draw.choice((1, 2, 2, 3)))
+        dollars = 10 ** draw.uniform(2.5, 6)
+        for token in held:
+            self.deposit(who, token, self.units(token, dollars / len(held)))
+        yield
+        for token in draw.sample(sorted(RESERVES), draw.choice((1, 1, 2))):
+            rate = STABLE if number % 5 == 1 and token not in held else VARIABLE
+            self.borrow_part(who, token, draw.uniform(0.4, 0.97), rate)
+            yield
+        if number % 7 == 3:
+            self.repay(who, draw.choice((1, 2)))
+        if number % 9 == 5 and number > 1:
+            self.send_on(who, held[0], people[number - 1])
 
     def units(self, token: str, dollars: float) -> int:
         """So many dollars in units of a token."""

@@ -4,6 +4,7 @@ Comet is on no package registry: the contract is ours (CometStandIn.sol).
 """
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,7 @@ class Comet:
             self._add(place, table.get(place))
         self.candidates_ever: set[str] = set()
         supplier = ground.account("comet supplier")
-        units = 10**8 * token.unit
+        units = 10**9 * token.unit
         ground.fund(base, supplier, units, [self.address])
         self.send(supplier, "supply(address,uint256)", token.address, units)
 
@@ -109,22 +110,31 @@ class Comet:
     def populate(self, n: int, seed: int = 1) -> list[str]:
         """n accounts with one to three collaterals, most of which borrow; some move collateral or
         base among each other, some repay."""
-        draw, people = random.Random(seed), []
-        for number in range(n):
-            who = self.ground.account(f"comet {self.name} {seed} {number}")
-            people.append(who)
-            held = draw.sample(sorted(self.assets), draw.choice((1, 1, 2)))
-            for symbol in held:
-                self.supply(who, symbol, 10 ** draw.uniform(2.5, 5.5))
-            if number % 9 != 4:
-                self.borrow(who, draw.uniform(0.3, 0.97))
+        people = [self.ground.account(f"comet {self.name} {seed} {k}") for k in range(n)]
+        self.ground.together(
+            self._live(who, number, random.Random(f"{seed} {number}"))
+            for number, who in enumerate(people)
+        )
+        self.ground.together([self._move(people)])
+        return people
+
+    def _live(self, who: str, number: int, draw: random.Random) -> Iterator[None]:
+        """One account, step by step."""
+        for symbol in draw.sample(sorted(self.assets), draw.choice((1, 1, 2))):
+            self.supply(who, symbol, 10 ** draw.uniform(2.5, 5.5))
+        yield
+        if number % 9 != 4:
+            self.borrow(who, draw.uniform(0.3, 0.97))
+
+    def _move(self, people: list[str]) -> Iterator[None]:
+        """Base among each other, and repayments."""
         for one, other in zip(people[0::7], people[1::7], strict=False):
             if self.owed(one) and self.owed(other):
                 self.transfer(one, other, min(self.owed(one), self.owed(other)) // 100)
+        yield
         for number, who in enumerate(people):
             if number % 11 == 3 and self.owed(who):
                 self.repay(who, 1 if number % 2 else 2)
-        return people
 
     def supply(self, who: str, symbol: str, dollars: float) -> None:
         """Bring so many dollars of a collateral."""

@@ -5,6 +5,7 @@ The price oracle is ours (UnderlyingOracle.sol), over the ground's feeds.
 """
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +81,7 @@ class Compound:
 
     def tell(self, who: str, to: str, signature: str, *args: Any) -> None:
         """A transaction that must answer 0: Compound tells errors by numbers."""
-        code = self._code(who, to, signature, *args)
+        code = 0 if self.ground.waits else self._code(who, to, signature, *args)
         if code:
             raise LocalChainError(f"{signature} answers error {code}")
         self.ground.send(who, to, signature, *args)
@@ -124,7 +125,7 @@ class Compound:
     def _seed(self) -> None:
         supplier = self.ground.account("compound supplier")
         for token in self.TOKENS:
-            self.mint(supplier, token, 10**6 * self.markets[token].unit)
+            self.mint(supplier, token, 10**9 * self.markets[token].unit)
 
     def feel(self, feed: str, old: int, new: int) -> None:
         """Its oracles read the ground's feeds by themselves."""
@@ -134,26 +135,37 @@ class Compound:
     def populate(self, n: int, seed: int = 1) -> list[str]:
         """n accounts with one to three collaterals; some repay, some enter a market for nothing,
         some hold cTokens that they have not entered."""
-        draw, people = random.Random(seed), []
-        for number in range(n):
-            who = self.ground.account(f"{self.PROTOCOL} {seed} {number}")
-            people.append(who)
-            held = draw.sample(sorted(self.TOKENS), draw.choice((1, 1, 2, 3)))
-            dollars = 10 ** draw.uniform(2, 6)
-            for token in held:
-                self.mint(who, token, self.units(token, dollars / len(held)))
-            entered = [token for token in held if len(held) == 1 or draw.random() < 0.9]
-            idle = draw.sample(sorted(self.TOKENS), 1) if draw.random() < 0.2 else []
-            self.enter(who, *entered, *idle)
-            self._choose(who, number)
-            wanted = [token for token in self.TOKENS if token != NATIVE]
-            part = draw.uniform(0.3, 0.97)
-            for token in draw.sample(wanted, draw.choice((1, 1, 2))):
-                self.borrow_part(who, token, part)
-                part = draw.uniform(0.3, 0.8)
-            if number % 8 == 5:
-                self.repay(who, draw.choice((2, 1)))
+        people = [self.ground.account(f"{self.PROTOCOL} {seed} {k}") for k in range(n)]
+        self.ground.together(
+            self._live(who, number, random.Random(f"{seed} {number}"))
+            for number, who in enumerate(people)
+        )
         return people
+
+    def _live(self, who: str, number: int, draw: random.Random) -> Iterator[None]:
+        """One account, step by step."""
+        held = draw.sample(sorted(self.TOKENS), draw.choice((1, 1, 2, 3)))
+        dollars = 10 ** draw.uniform(2, 6)
+        for token in held:
+            self.mint(who, token, self.units(token, dollars / len(held)))
+        entered = [token for token in held if len(held) == 1 or draw.random() < 0.9]
+        idle = draw.sample(sorted(self.TOKENS), 1) if draw.random() < 0.2 else []
+        self.enter(who, *entered, *idle)
+        self._choose(who, number)
+        yield
+        wanted = [token for token in self.TOKENS if token != NATIVE]
+        part = draw.uniform(0.3, 0.97)
+        for token in draw.sample(wanted, draw.choice((1, 1, 2))):
+            self.borrow_part(who, token, part)
+            yield
+            part = draw.uniform(0.3, 0.8)
+        if number % 8 == 5:
+            self.repay(who, draw.choice((2, 1)))
+        yield from self._more(who, number, draw)
+
+    def _more(self, who: str, number: int, draw: random.Random) -> Iterator[None]:
+        """What else an account does after it has borrowed."""
+        yield
 
     def _choose(self, who: str, number: int) -> None:
         """What else an account does before it borrows."""
@@ -167,12 +179,7 @@ class Compound:
         """Supply units that come from nowhere."""
         to = self.markets[token].address
         if token == NATIVE:
-            self.node.rpc("anvil_setBalance", who, hex(units))
-            request = {"from": who, "to": to, "value": hex(units), "gasPrice": "0x0"}
-            data = "0x" + encode_call("mint()").hex()
-            receipt = self.node.rpc("eth_sendTransactionSync", {**request, "data": data})
-            if int(receipt["status"], 16) != 1:
-                raise LocalChainError("supplying ether failed")
+            self.ground.pay(who, to, "mint()", units)
             return
         self.ground.fund(token, who, units, [to])
         self.tell(who, to, "mint(uint256)", units)

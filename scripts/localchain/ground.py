@@ -3,7 +3,7 @@
 Several protocols stand on one ground, so that one move of a feed is felt by all of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from localchain.abi import encode_call
 from localchain.build import multicall3_code
 from localchain.compile import Contract, own_contracts
-from localchain.node import Node
+from localchain.node import Node, Send
 
 MULTICALL3 = "0xca11bde05977b3631167028862be2a173976ca11"
 USD = 10**8
@@ -63,6 +64,7 @@ class Ground:
         tokens: dict[str, GroundToken] | None = None,
     ) -> None:
         self.node = node
+        self._waiting: list[Send] | None = None
         if node.rpc("eth_getCode", MULTICALL3, "latest") == "0x":
             node.rpc("anvil_setCode", MULTICALL3, multicall3_code())
         self.feeds = dict(feeds or {})
@@ -102,8 +104,41 @@ class Ground:
         return self.create(own_contracts()[name], *args)
 
     def send(self, frm: str, to: str, signature: str, *args: Any) -> dict[str, Any]:
-        """A transaction of any address, in a block of its own; raises `Reverted`."""
-        return self.node.send(frm, to, signature, *args)
+        """A transaction of any address, in a block of its own; raises `Reverted`.
+
+        Inside `together` it waits, and the receipt is empty.
+        """
+        if self._waiting is None:
+            return self.node.send(frm, to, signature, *args)
+        self._waiting.append(Send(frm, to, encode_call(signature, *args), 0, signature))
+        return {}
+
+    def pay(self, frm: str, to: str, signature: str, value: int) -> None:
+        """A call without arguments that brings ether; the account is given it first."""
+        send = Send(frm, to, encode_call(signature), value, signature)
+        self.node.rpc("anvil_setBalance", frm, hex(value))
+        if self._waiting is None:
+            self.node.together([send])
+        else:
+            self._waiting.append(send)
+
+    @property
+    def waits(self) -> bool:
+        """Whether what is sent now is done later."""
+        return self._waiting is not None
+
+    def together(self, people: Iterable[Iterator[None]]) -> None:
+        """Let people act side by side. Each goes on until it wants to see what it did (`yield`);
+        then what all have sent is done in few blocks, and they go on."""
+        acting = list(people)
+        while acting:
+            self._waiting = []
+            try:
+                acting = [one for one in acting if next(one, True) is None]
+                sends, self._waiting = self._waiting, None
+            finally:
+                self._waiting = None
+            self.node.together(sends)
 
     def call(self, to: str, signature: str, *args: Any) -> Any:
         """eth_call at the head."""
@@ -119,7 +154,7 @@ class Ground:
     def set_feed(self, name: str, raw: int) -> None:
         """Set a feed of a description or address."""
         address = name if name.startswith("0x") else self.feeds[name]
-        self.node.send(self.node.owner, address, "set(int256)", raw)
+        self.send(self.node.owner, address, "set(int256)", raw)
 
     # --- people ---------------------------------------------------------------
 
@@ -131,9 +166,9 @@ class Ground:
     def fund(self, symbol: str, who: str, units: int, spenders: Sequence[str] = ()) -> None:
         """Mint to somebody, who lets the spenders take all they want."""
         token = self.tokens[symbol].address
-        self.node.send(who, token, "mint(address,uint256)", who, units)
+        self.send(who, token, "mint(address,uint256)", who, units)
         for spender in spenders:
-            self.node.send(who, token, "approve(address,uint256)", spender, 2**256 - 1)
+            self.send(who, token, "approve(address,uint256)", spender, 2**256 - 1)
 
     @contextmanager
     def undone(self) -> Iterator["Ground"]:

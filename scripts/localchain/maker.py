@@ -9,6 +9,7 @@ joins do; prices are set at the oracles by their owner.
 import json
 import random
 import tarfile
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -127,25 +128,36 @@ class Maker:
 
     def populate(self, n: int, seed: int = 1) -> list[str]:
         """n urns, a third of them of the CDP manager; some repay, some are closed again."""
-        draw, people = random.Random(seed), []
-        for number in range(n):
-            who, ilk = self.ground.account(f"maker {seed} {number}"), draw.choice(list(ILKS))
-            people.append(who)
-            dollars = 10 ** draw.uniform(3.5, 6.5)
-            value = self.ground.feed(ILKS[ilk]) / 10**8
-            ink = int(dollars / value * WAD) + draw.randrange(10**9)
-            part = draw.uniform(0.35, 0.98)
+        people = [self.ground.account(f"maker {seed} {number}") for number in range(n)]
+        self.ground.together(
+            self._live(who, number, random.Random(f"{seed} {number}"))
+            for number, who in enumerate(people)
+            if number % 3  # the manager gives numbers: its people come one after the other
+        )
+        for number, who in enumerate(people):
             if number % 3 == 0:
-                self.open_cdp(who, ilk, ink, part)
-                continue
-            self.open(who, ilk, ink, part)
-            if number % 7 == 1:
-                art = self.urn(ilk, who)[1]
-                self.ground.send(who, self.vat, FROB, _name(ilk), who, who, who, 0, -(art // 2))
-            elif number % 11 == 2:
-                art = self.urn(ilk, who)[1]
-                self.ground.send(who, self.vat, FROB, _name(ilk), who, who, who, 0, -art)
+                for _ in self._live(who, number, random.Random(f"{seed} {number}")):
+                    pass
         return people
+
+    def _live(self, who: str, number: int, draw: random.Random) -> Iterator[None]:
+        """One account, step by step."""
+        ilk = draw.choice(list(ILKS))
+        dollars = 10 ** draw.uniform(3.5, 6.5)
+        value = self.ground.feed(ILKS[ilk]) / 10**8
+        ink = int(dollars / value * WAD) + draw.randrange(10**9)
+        part = draw.uniform(0.35, 0.98)
+        if number % 3 == 0:
+            self.open_cdp(who, ilk, ink, part)
+            return
+        self.open(who, ilk, ink, part)
+        yield
+        if number % 7 == 1:
+            art = self.urn(ilk, who)[1]
+            self.ground.send(who, self.vat, FROB, _name(ilk), who, who, who, 0, -(art // 2))
+        elif number % 11 == 2:
+            art = self.urn(ilk, who)[1]
+            self.ground.send(who, self.vat, FROB, _name(ilk), who, who, who, 0, -art)
 
     def open(self, who: str, ilk: str, ink: int, part: float) -> str:
         """Lock collateral in the account's own urn and draw a part of what it carries."""

@@ -5,6 +5,7 @@ oracles are ours (MorphoFeedOracle.sol), over the ground's feeds; its IrmMock is
 """
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from eth_abi.abi import encode
@@ -106,16 +107,20 @@ class Morpho:
 
     def populate(self, n: int, seed: int = 1) -> list[str]:
         """n accounts that borrow in one or two of the markets; some repay or add collateral."""
-        draw, people = random.Random(seed), []
-        for number in range(n):
-            who = self.ground.account(f"morpho {seed} {number}")
-            people.append(who)
-            for name in draw.sample(sorted(MARKETS), draw.choice((1, 1, 2))):
-                amount = 10 ** draw.uniform(-1.5, 3)
-                self.borrow(who, name, amount, draw.uniform(0.3, 0.97))
-                if draw.random() < 0.15:
-                    self.repay(who, name, draw.choice((0.5, 1.0)))
+        people = [self.ground.account(f"morpho {seed} {number}") for number in range(n)]
+        self.ground.together(
+            self._live(who, random.Random(f"{seed} {number}")) for number, who in enumerate(people)
+        )
         return people
+
+    def _live(self, who: str, draw: random.Random) -> Iterator[None]:
+        """One account, step by step."""
+        for name in draw.sample(sorted(MARKETS), draw.choice((1, 1, 2))):
+            amount = 10 ** draw.uniform(-1.5, 3)
+            self.borrow(who, name, amount, draw.uniform(0.3, 0.97))
+            yield
+            if draw.random() < 0.15:
+                self.repay(who, name, draw.choice((0.5, 1.0)))
 
     def borrow(self, who: str, market: str, dollars: float, part: float) -> None:
         """Bring collateral worth some thousand dollars and borrow a part of what it carries."""

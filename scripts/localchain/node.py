@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from localchain.errors import LocalChainError
 from localchain.packages import anvil_binary
 
 GENESIS_TIME = 1_768_780_800  # 2026-01-19: a fixed start makes every number repeatable
+_IN_A_BLOCK, _GAS_AMONG_OTHERS = 500, 12_000_000
 GAS = 10**11  # more than any transaction here needs; asking for it saves the estimate
 
 # Runs anvil until its own input ends, which only we hold open: the kernel closes it however
@@ -48,6 +50,28 @@ _FLAGS = [
     "--auto-impersonate",
     "--no-request-size-limit",
 ]
+
+
+@dataclass(frozen=True)
+class Send:
+    """A transaction that waits for others."""
+
+    frm: str
+    to: str
+    data: bytes
+    value: int = 0
+    doing: str = ""
+
+    def request(self) -> dict[str, str]:
+        """As JSON-RPC wants it."""
+        return {
+            "from": self.frm,
+            "to": self.to,
+            "data": "0x" + self.data.hex(),
+            "value": hex(self.value),
+            "gas": hex(_GAS_AMONG_OTHERS),
+            "gasPrice": "0x0",
+        }
 
 
 class RpcError(LocalChainError):
@@ -161,6 +185,33 @@ class Node:
         except Reverted as why:
             raise Reverted(why.reason, why.data, doing) from None
         raise LocalChainError(f"{doing or 'a transaction'} failed, but not when asked again")
+
+    def together(self, sends: Sequence[Send]) -> None:
+        """Transactions in as few blocks as hold them, in their order.
+
+        A block costs time in proportion to all there is on the chain, so that many accounts are
+        made in few blocks. Raises `Reverted` for the first that failed.
+        """
+        for begin in range(0, len(sends), _IN_A_BLOCK):
+            part = sends[begin : begin + _IN_A_BLOCK]
+            people = sorted({send.frm for send in part})
+            counts = self.batch([("eth_getTransactionCount", [who, "latest"]) for who in people])
+            nonce = {who: int(count, 16) for who, count in zip(people, counts, strict=True)}
+            self.rpc("evm_setAutomine", False)
+            try:
+                hashes = []
+                for send in part:  # one after the other: a batch would arrive in any order
+                    request = {**send.request(), "nonce": hex(nonce[send.frm])}
+                    nonce[send.frm] += 1
+                    hashes.append(self.rpc("eth_sendTransaction", request))
+                self.mine()
+            finally:
+                self.rpc("evm_setAutomine", True)
+            receipts = self.batch([("eth_getTransactionReceipt", [one]) for one in hashes])
+            for send, receipt in zip(part, receipts, strict=True):
+                if receipt is None or int(receipt["status"], 16) != 1:
+                    self.rpc("eth_call", send.request(), "latest")  # says why, mostly
+                    raise LocalChainError(f"{send.doing} failed among others of one block")
 
     def _sent(self, request: dict[str, Any]) -> dict[str, Any]:
         """The receipt of a transaction; on a busy machine it is waited for longer than anvil does.

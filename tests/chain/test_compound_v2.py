@@ -120,7 +120,7 @@ def test_debt_of_a_deprecated_market_can_be_called_at_any_health(
         frame = pd.DataFrame(scan(compound, tmp_path).positions)
         frame = frame[frame["driver"] != ""].drop_duplicates("account")
         free = [row for row in frame.itertuples() if compound.owed(row.account, "DAI")]
-        assert len(free) > 10
+        assert len(free) >= 10
         assert all(row.already_liquidatable for row in free)
         sound = [row for row in free if compound.shortfall(row.account, {}) <= 0]
         assert len(sound) > 3
