@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Block", "Bulk", "Call", "Chain", "Failed", "LogChunk"]
 
 _MULTICALL3 = abi.load("multicall3")
+_NESTED = 25  # calls that share what comes before them
 GAS_PER_CALL, GAS_PER_WORD = 12_000, 4_000  # a getter behind a proxy, and each further slot
 
 
@@ -133,24 +134,29 @@ class Chain:
         return self._node.run(read(self._node.client, guard, aggregate, calls))
 
     def read_after(self, first: Sequence[Call], calls: Sequence[Call]) -> list[Any]:
-        """`read`, each call as it answers after what `first` did, in the same execution.
+        """`read`, all calls as they answer after what `first` did, in the same execution.
 
         For what anybody may send before a liquidation (an accrual of interest). A call of `first`
         that fails is passed over.
         """
         before = [(call.address, True, call.encoded()) for call in first]
-        together = [
-            Call(
-                self._multicall().address,
-                _MULTICALL3,
-                "aggregate3",
-                ([*before, (call.address, True, call.encoded())],),
-            )
-            for call in calls
-        ]
-        return [
-            _last(call, answer) for call, answer in zip(calls, self.read(together), strict=True)
-        ]
+        parts = [calls[k : k + _NESTED] for k in range(0, len(calls), _NESTED)]
+        answers: list[Any] = []
+        for part, found in zip(
+            parts, self.read([self._nested(before, p) for p in parts]), strict=True
+        ):
+            if isinstance(found, Failed) and len(part) > 1:  # too much for one call
+                alone = self.read([self._nested(before, [call]) for call in part])
+                answers += [_answer(c, one, -1) for c, one in zip(part, alone, strict=True)]
+            else:
+                places = range(-len(part), 0)
+                answers += [_answer(c, found, k) for c, k in zip(part, places, strict=True)]
+        return answers
+
+    def _nested(self, before: list[Any], calls: Sequence[Call]) -> Call:
+        """An aggregate3 that is itself one call of an aggregate3."""
+        rows = [*before, *((call.address, True, call.encoded()) for call in calls)]
+        return Call(self._multicall().address, _MULTICALL3, "aggregate3", (rows,))
 
     def logs(
         self,
@@ -214,11 +220,11 @@ class Chain:
         return self._aggregate
 
 
-def _last(call: Call, answer: Any) -> Any:
-    """The answer of the last call of a nested aggregate3."""
+def _answer(call: Call, answer: Any, place: int) -> Any:
+    """One answer of a nested aggregate3."""
     if isinstance(answer, Failed):
         return answer
-    done, content = answer[-1]
+    done, content = answer[place]
     if not done or not content:
         return Failed("reverted")
     try:

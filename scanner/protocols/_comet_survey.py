@@ -19,7 +19,7 @@ from . import Identity, Parity, UnknownRow, verdicts
 from . import _comet_rules as rules
 from ._comet_market import CometMarket
 from ._sample import chosen
-from ._slots import numbers_of
+from ._slots import places_of
 from ._sum_book import Edges, SumBook, edges
 
 U8 = npt.NDArray[np.uint8]
@@ -50,10 +50,9 @@ class CometSurvey:
 
     def __init__(self, chain: Chain, market: CometMarket, states: States, failed: U8) -> None:
         self.market = market
-        ids = numbers_of([one.address for one in market.collaterals])
-        place = {ids[one.address]: k for k, one in enumerate(market.collaterals)}
         owner = np.repeat(np.arange(len(states.counts)), states.counts)
-        asset = np.array([place.get(int(n), -1) for n in states.slot], np.int64)
+        addresses = [one.address for one in market.collaterals]
+        asset = places_of(states.slot.astype(np.int64), addresses)
         amount = integers.from_words(states.value)
         keep = asset >= 0
         owner, asset, amount = owner[keep], asset[keep], amount[keep]

@@ -23,7 +23,7 @@ from scanner.chain.pinned import Chain
 from scanner.core.states import States
 
 from . import LogFilter
-from ._slots import numbers_of
+from ._slots import numbers_of, slot_numbers
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -104,7 +104,8 @@ def read(
         owner, market, good = _entered(chain, comptroller, part)
         held, fine = _snapshots(chain, part[owner], market)
         good[owner[~fine]] = False
-        numbers = np.array([ids.get(row.tobytes(), -1) for row in market], np.int64)
+        numbers = slot_numbers(market)
+        numbers = np.where(np.isin(numbers, list(ids.values())), numbers, -1)
         columns = np.zeros((len(owner), KINDS, 32), np.uint8)
         columns[:, ENTERED, 31] = 1
         columns[:, TOKENS], columns[:, DEBT] = held[:, 0], held[:, 1]

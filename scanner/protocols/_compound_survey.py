@@ -23,7 +23,7 @@ from ._compound_accounts import DEBT, DRIFT, ENTERED, INDEX, KINDS, OTHERS, TOKE
 from ._compound_market import CompoundMarket
 from ._compound_rules import EXP
 from ._sample import chosen
-from ._slots import numbers_of
+from ._slots import places_of
 from ._sum_book import Edges, SumBook, edges, largest, pairs
 
 U8 = npt.NDArray[np.uint8]
@@ -52,11 +52,10 @@ class Columns:
 def columns_of(market: CompoundMarket, states: States) -> Columns:
     """What accounts hold and owe out of stored states, debts carried to the market's block."""
     size = len(market.ctokens)
-    place = {number: k for k, number in enumerate(_ids(market))}
     owner = np.repeat(np.arange(len(states.counts)), states.counts)
     mine = states.slot < OTHERS
     owner, slot, value = owner[mine], states.slot[mine].astype(np.int64), states.value[mine]
-    known = np.array([place.get(n, -1) for n in (slot // KINDS).tolist()], np.int64)
+    known = places_of(slot // KINDS, [one.address for one in market.ctokens])
     keep = known >= 0
     key = owner[keep] * max(size, 1) + known[keep]
     distinct, row = np.unique(key, return_inverse=True)
@@ -69,11 +68,6 @@ def columns_of(market: CompoundMarket, states: States) -> Columns:
     now = np.array([one.ledger.index for one in market.ctokens], object)[which]
     debt = np.where(index > 0, debt * now // np.where(index > 0, index, 1), 0)
     return Columns(distinct // max(size, 1), which, integers.from_words(words[:, TOKENS]), debt)
-
-
-def _ids(market: CompoundMarket) -> list[int]:
-    ids = numbers_of([one.address for one in market.ctokens])
-    return [ids[one.address] for one in market.ctokens]
 
 
 class CompoundSurvey:

@@ -1,4 +1,4 @@
-"""`python scripts/bench [core|scan|bands|site|api|all] [--write]`: a missed budget is exit 1."""
+"""`python scripts/bench [core|scan|mixed|bands|site|api|all] [--write]`: missed budgets, exit 1."""
 
 import argparse
 import importlib
@@ -10,7 +10,7 @@ if not __package__:  # run as a directory: its parent is where the package is im
 
 from bench import report
 
-SECTIONS = ("core", "scan", "bands", "site", "api")
+SECTIONS = ("core", "scan", "mixed", "bands", "site", "api")
 
 
 def main() -> int:

@@ -43,7 +43,7 @@ def _of_flavour(flavour: str) -> list[Figure]:
         for turn in range(ROUNDS):
             cold, facts = desk.scan(f"store{turn}")
             bodies = list(desk.bodies)
-            bare = asyncio.run(replay(chain.url, bodies))
+            bare, _ = asyncio.run(replay(chain.url, bodies))
             scans.append(cold)
             replays.append(bare)
             ratios.append(cold / bare)
@@ -68,6 +68,7 @@ class Desk:
     def __init__(self, chain: LocalChain, folder: Path) -> None:
         self.url, self.folder = chain.url, folder
         self.bodies: list[bytes] = []
+        self.document: dict[str, Any] = {}
         chain.write_deployments(str(folder / "deployments.toml"))
 
     def scan(self, store: str) -> tuple[float, dict[str, Any]]:
@@ -87,21 +88,24 @@ class Desk:
             seconds = time.perf_counter() - began
         if not finished.complete:
             raise RuntimeError(f"an incomplete scan: {finished.document['problems']}")
+        self.document = finished.document
         return seconds, finished.stats
 
 
-async def replay(url: str, bodies: list[bytes]) -> float:
-    """Seconds for all requests, `IN_FLIGHT` at a time, in their order, answers unread."""
-    waiting = iter(bodies)
+async def replay(url: str, bodies: list[bytes]) -> tuple[float, int]:
+    """Seconds for all requests, `IN_FLIGHT` at a time, in their order, answers unread; and how
+    many bytes the answers had."""
+    waiting, size = iter(bodies), 0
     headers = {"Content-Type": "application/json"}
     connector = aiohttp.TCPConnector(limit=IN_FLIGHT)
     async with aiohttp.ClientSession(connector=connector) as session:
 
         async def work() -> None:
+            nonlocal size
             for body in waiting:
                 async with session.post(url, data=body, headers=headers) as answer:
-                    await answer.read()
+                    size += len(await answer.read())
 
         began = time.perf_counter()
         await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
-        return time.perf_counter() - began
+        return time.perf_counter() - began, size
