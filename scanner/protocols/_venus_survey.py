@@ -11,7 +11,7 @@ from scanner.chain.pinned import Call, Chain, Failed
 from scanner.core import integers
 from scanner.core.integers import Integers
 from scanner.core.states import States
-from scanner.errors import ReadError
+from scanner.errors import MarketError
 
 from ._compound_accounts import OTHERS
 from ._compound_market import CompoundMarket, every
@@ -97,7 +97,7 @@ def read_minted(chain: Chain, market: VenusMarket, states: States) -> Minted:
     answers = chain.read_after(accrue, calls)
     failed = [answer for answer in answers if isinstance(answer, Failed)]
     if failed:
-        raise ReadError(
+        raise MarketError(
             f"the debt of {len(failed)} accounts in VAI could not be read",
             reason=failed[0].reason,
             fix="run again, with another endpoint",
