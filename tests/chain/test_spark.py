@@ -18,12 +18,14 @@ def finished(core_chain: LocalChain, tmp_path_factory: pytest.TempPathFactory) -
     return scan(core_chain, tmp_path_factory.mktemp("spark"))
 
 
-def scan(chain: LocalChain, folder: Path) -> Finished:
+def scan(chain: LocalChain, folder: Path, shocks: tuple[str, ...] = ()) -> Finished:
     """`bandscan scan --verify all` with the market's protocol given as spark."""
     deployments = folder / "spark.toml"
     deployments.write_text(chain.deployments_toml().replace('"aave_v3"', '"spark"'))
     return scanning.run(
-        Request(None, (chain.url,), (), deployments, folder, verify=None, patience=30)
+        Request(
+            None, (chain.url,), (), deployments, folder, shocks=shocks, verify=None, patience=30
+        )
     )
 
 
@@ -51,6 +53,23 @@ def test_the_pool_turns_exactly_at_the_price(
     beyond = [r + s for r, s in zip(raw, rows["step"], strict=True)]
     assert min(core_chain.probe(people, DRIVERS[driver], raw)) >= ONE
     assert max(core_chain.probe(people, DRIVERS[driver], beyond)) < ONE
+
+
+def test_a_token_of_an_e_mode_turns_exactly_as_well(core_chain: LocalChain, tmp_path: Path) -> None:
+    """liquidation-emode.spec.ts: of who owes DAI against stables in their e-mode, DAI's price times
+    the health factor is where it falls to one, and one unit beyond it is below."""
+    rows = priced(scan(core_chain, tmp_path, ("token:DAI",)), "DAI")
+    stable = core_chain.labels["e_mode_stable"]
+    assert stable in rows.index
+    assert set(rows["side"]) == {"long", "short"}
+    people, raw = list(rows.index), rows["raw"].tolist()
+    beyond = [r + s for r, s in zip(raw, rows["step"], strict=True)]
+    assert min(core_chain.probe(people, "DAI / USD", raw)) >= ONE
+    assert max(core_chain.probe(people, "DAI / USD", beyond)) < ONE
+    factor = health(core_chain, [stable])[stable] / ONE
+    if rows.loc[stable]["largest_debt"] == "DAI":
+        now = core_chain.price_raw("DAI")
+        assert rows.loc[stable]["raw"] == pytest.approx(now * factor, rel=2e-4)
 
 
 def test_a_real_liquidation_takes_what_was_said(core_chain: LocalChain, tmp_path: Path) -> None:
