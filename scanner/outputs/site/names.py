@@ -14,6 +14,7 @@ _PROTOCOLS = {
     "compound_v3": "Compound v3",
     "compound_v2": "Compound v2",
     "maker": "Maker",
+    "venus": "Venus",
     "liquity": "Liquity",
     "curve_llamma": "Curve",
     "fluid": "Fluid",
