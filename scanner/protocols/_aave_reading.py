@@ -7,7 +7,7 @@ afresh in every scan: it moves the health of everybody and touches no account.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from scanner.errors import MarketError, Problem, ReadError
 
 from ._aave_market import AaveMarket, EModes, Reserves
 from ._aave_rules import BASE_UNIT, LATEST_REVISION, Rules, rules_of
+from ._asking import every, raw
 from ._drivers import followings
 from ._feeds import trace
 from ._text import clean_symbol
@@ -31,6 +32,7 @@ _ORACLE = abi.load("aave_v3_oracle")
 _PROVIDER = abi.load("aave_v3_addresses_provider")
 _ERC20 = abi.load("erc20")
 
+_answers = partial(every, doubt="is this no Aave v3 pool?")
 _NO_ADDRESS = bytes(20)
 
 
@@ -73,11 +75,11 @@ def read_market(
             fix="give the address of the Pool proxy",
         )
     rules = rules_of(min(int(revision), newest))
-    [oracle] = chain.read([Call(_raw(provider), _PROVIDER, "getPriceOracle")])
+    [oracle] = chain.read([Call(raw(provider), _PROVIDER, "getPriceOracle")])
     if isinstance(oracle, Failed):
         raise MarketError("the pool's address provider names no price oracle", **where)
     problems: list[Problem] = []
-    reserves = _read_reserves(chain, protocol, name, pool, _raw(oracle), rules, listed, problems)
+    reserves = _read_reserves(chain, protocol, name, pool, raw(oracle), rules, listed, problems)
     none = np.zeros(0, np.int64)
     no_emodes = EModes(none, none, none, np.zeros((0, len(reserves)), np.bool_))
     return AaveMarket(
@@ -88,7 +90,7 @@ def read_market(
         revision=int(revision),
         newest=newest,
         rules=rules,
-        oracle=_raw(oracle),
+        oracle=raw(oracle),
         timestamp=chain.block.timestamp,
         reserves=reserves,
         emodes=no_emodes,
@@ -154,7 +156,7 @@ def _read_reserves(
     listed: Iterable[str],
     problems: list[Problem],
 ) -> Reserves:
-    addresses = [_raw(a) for a in listed]
+    addresses = [raw(a) for a in listed]
     asked = ["getReserveData", "getReserveNormalizedIncome", "getReserveNormalizedVariableDebt"]
     if rules.grace:
         asked.append("getLiquidationGracePeriod")
@@ -181,7 +183,7 @@ def _read_reserves(
         ]
     )
     *answers, base_unit, base_currency = answers
-    if base_unit != BASE_UNIT or isinstance(base_currency, Failed) or any(_raw(base_currency)):
+    if base_unit != BASE_UNIT or isinstance(base_currency, Failed) or any(raw(base_currency)):
         raise MarketError(
             "the market's oracle does not quote in US dollars with 8 decimals",
             market=f"{protocol}/{name}",
@@ -204,8 +206,8 @@ def _read_reserves(
         else:
             prices[place] = value
 
-    stable = [_raw(row[9]) if rules.stable_debt else _NO_ADDRESS for row in data]
-    debt_token = [_raw(row[10]) for row in data]
+    stable = [raw(row[9]) if rules.stable_debt else _NO_ADDRESS for row in data]
+    debt_token = [raw(row[10]) for row in data]
     has_stable = [place for place, token in enumerate(stable) if any(token)]
     totals = _answers(
         chain,
@@ -232,7 +234,7 @@ def _read_reserves(
         number=np.array([row[7] for row in data], np.int64),
         address=addresses,
         symbol=symbols,
-        source=[_NO_ADDRESS if isinstance(s, Failed) else _raw(s) for s in source],
+        source=[_NO_ADDRESS if isinstance(s, Failed) else raw(s) for s in source],
         unit=10**decimals,
         price=prices,
         threshold=field(16, 31),
@@ -242,28 +244,9 @@ def _read_reserves(
         callable=active & ~paused & ~in_grace,
         income=[int(v) for v in columns["getReserveNormalizedIncome"]],
         debt_index=[int(v) for v in columns["getReserveNormalizedVariableDebt"]],
-        collateral_token=[_raw(row[8]) for row in data],
+        collateral_token=[raw(row[8]) for row in data],
         debt_token=debt_token,
         stable_token=stable,
         debt_total=[int(t) for t in totals[:size]],
         stable_total=[int(t) for t in stable_totals],
     )
-
-
-def _answers(
-    chain: Chain, calls: list[Call], fault: type[MarketError | ReadError] = MarketError
-) -> list[Any]:
-    """Answers that a pool cannot fail to give; if one fails, this is no pool as we know it."""
-    answers = chain.read(calls) if calls else []
-    for call, answer in zip(calls, answers, strict=True):
-        if isinstance(answer, Failed):
-            raise fault(
-                f"{call.function} failed: {answer.reason}",
-                contract="0x" + _raw(call.target).hex(),
-                fix="run again, with another endpoint; or is this no Aave v3 pool?",
-            )
-    return answers
-
-
-def _raw(address: str | bytes) -> bytes:
-    return bytes.fromhex(address[2:]) if isinstance(address, str) else bytes(address)

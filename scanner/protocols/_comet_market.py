@@ -8,6 +8,7 @@ contracts/CometWithExtendedAssetList.sol; pricefeeds/ConstantPriceFeed.sol.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from scanner.chain import abi
@@ -16,6 +17,7 @@ from scanner.core.positions import Feed, Token
 from scanner.deployments import Market, driver_tables
 from scanner.errors import MarketError, Problem
 
+from ._asking import every, raw
 from ._comet_rules import PRICE, accrued_index
 from ._drivers import driver_of, is_own
 from ._feeds import Path
@@ -25,6 +27,7 @@ from ._usd import usd_feeds
 
 _COMET, _ERC20 = abi.load("comet"), abi.load("erc20")
 _FEED, _WSTETH = abi.load("price_adapter"), abi.load("staked_ether")
+_every = partial(every, doubt="is this no Comet?")
 _ABSURD = 10**15 * PRICE
 _DOLLARS = re.compile(r"\w+ ?/ ?USD")
 
@@ -208,20 +211,3 @@ def _price(answer: Any, symbol: str, where: tuple[str, str], problems: list[Prob
     kind = "oracle_reverted" if isinstance(answer, Failed) else "oracle_zero"
     problems.append(Problem(kind, f"the price feed {why} for {symbol}", *where))
     return 0
-
-
-def _every(chain: Chain, calls: Sequence[Call]) -> list[Any]:
-    answers = chain.read(calls)
-    for call, answer in zip(calls, answers, strict=True):
-        if isinstance(answer, Failed):
-            raise MarketError(
-                f"{call.function} failed: {answer.reason}",
-                contract="0x" + call.address.hex(),
-                fix="run again, with another endpoint; or is this no Comet?",
-            )
-    return answers
-
-
-def raw(address: str | bytes) -> bytes:
-    """20 bytes of an address."""
-    return bytes.fromhex(address[2:]) if isinstance(address, str) else bytes(address)

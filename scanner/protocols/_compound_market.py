@@ -6,6 +6,7 @@ as it would be after `accrueInterest`, which anybody may call, in the pinned blo
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from scanner.chain import abi
@@ -14,6 +15,8 @@ from scanner.core.positions import Feed, Token
 from scanner.deployments import Market, driver_tables
 from scanner.errors import MarketError, Problem
 
+from . import _asking
+from ._asking import raw
 from ._compound_rules import EXP, Ledger, accrued, exchange_rate
 from ._drivers import driver_of
 from ._feeds import Path
@@ -23,6 +26,7 @@ from ._usd import usd_feeds
 
 _COMPTROLLER, _ORACLE = abi.load("compound_comptroller"), abi.load("compound_oracle")
 _CTOKEN, _ERC20 = abi.load("compound_ctoken"), abi.load("erc20")
+every = partial(_asking.every, doubt="is this no fork of Compound v2?")
 _LARGEST_DECIMALS = 36  # a price is scaled by 1e(36 - decimals)
 _ABSURD = 10**15  # dollars for one whole token
 
@@ -201,21 +205,3 @@ def _wrong(answer: Any, scale: int) -> str:
     if isinstance(answer, Failed):
         return "reverts"
     return f"answers {answer}" if not 0 < answer < _ABSURD * scale else ""
-
-
-def every(chain: Chain, calls: Sequence[Call]) -> list[Any]:
-    """Answers that a comptroller and its cTokens cannot fail to give."""
-    answers = chain.read(calls) if calls else []
-    for call, answer in zip(calls, answers, strict=True):
-        if isinstance(answer, Failed):
-            raise MarketError(
-                f"{call.function} failed: {answer.reason}",
-                contract="0x" + call.address.hex(),
-                fix="run again, with another endpoint; or is this no fork of Compound v2?",
-            )
-    return answers
-
-
-def raw(address: str | bytes) -> bytes:
-    """20 bytes of an address."""
-    return bytes.fromhex(address[2:]) if isinstance(address, str) else bytes(address)

@@ -1,6 +1,5 @@
 """Accounts of Compound v2, translated: holdings, exposures, identities, referee."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
-from scanner.core import integers
 from scanner.core.integers import Integers
 from scanner.core.legs import Legs
 from scanner.core.positions import Exposure, Holdings, at_risk
@@ -19,11 +17,11 @@ from scanner.errors import Problem
 
 from . import Identity, Parity, UnknownRow
 from . import _compound_rules as rules
-from ._compound_accounts import DEBT, DRIFT, ENTERED, INDEX, KINDS, OTHERS, TOKENS
+from ._compound_accounts import DRIFT
+from ._compound_columns import Columns, columns_of
 from ._compound_market import CompoundMarket
 from ._compound_rules import EXP
 from ._sample import chosen
-from ._slots import places_of
 from ._sum_book import Edges, SumBook, edges, largest, pairs
 
 U8 = npt.NDArray[np.uint8]
@@ -36,38 +34,6 @@ _COMPTROLLER, _CTOKEN = abi.load("compound_comptroller"), abi.load("compound_cto
 # Every accrual and repayment cuts, so the sum of debts and totalBorrows part slowly. A hundred
 # thousandth is far above it and far below a lost borrower that matters.
 BOUND = 1e-5
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Entered markets of accounts, as columns of equal length: account and market (indices),
-    cTokens and debt at the block (Python integers)."""
-
-    account: I64
-    market: I64
-    tokens: Integers
-    debt: Integers
-
-
-def columns_of(market: CompoundMarket, states: States) -> Columns:
-    """What accounts hold and owe out of stored states, debts carried to the market's block."""
-    size = len(market.ctokens)
-    owner = np.repeat(np.arange(len(states.counts)), states.counts)
-    mine = states.slot < OTHERS
-    owner, slot, value = owner[mine], states.slot[mine].astype(np.int64), states.value[mine]
-    known = places_of(slot // KINDS, [one.address for one in market.ctokens])
-    keep = known >= 0
-    key = owner[keep] * max(size, 1) + known[keep]
-    distinct, row = np.unique(key, return_inverse=True)
-    words = np.zeros((len(distinct), KINDS, 32), np.uint8)
-    words[row, slot[keep] % KINDS] = value[keep]
-    entered = words[:, ENTERED].any(axis=1)
-    words, distinct = words[entered], distinct[entered]
-    which = distinct % max(size, 1)
-    debt, index = integers.from_words(words[:, DEBT]), integers.from_words(words[:, INDEX])
-    now = np.array([one.ledger.index for one in market.ctokens], object)[which]
-    debt = np.where(index > 0, debt * now // np.where(index > 0, index, 1), 0)
-    return Columns(distinct // max(size, 1), which, integers.from_words(words[:, TOKENS]), debt)
 
 
 class CompoundSurvey:

@@ -13,6 +13,8 @@ from typing import Any
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
 
+from ._asking import raw
+
 _ADAPTER = abi.load("price_adapter")
 _DEPTH = 4  # adapters on adapters; the deepest known is two
 _PROBES = (
@@ -86,7 +88,7 @@ def trace(chain: Chain, sources: Iterable[bytes]) -> dict[bytes, Path]:
 
 def _children(getters: dict[str, Any]) -> list[bytes]:
     names = ("BASE_TO_USD_AGGREGATOR", "ASSET_TO_USD_AGGREGATOR", "PEG_TO_BASE", "ASSET_TO_PEG")
-    return [_raw(getters[name]) for name in (*names, "ethSource") if name in getters]
+    return [raw(getters[name]) for name in (*names, "ethSource") if name in getters]
 
 
 def _path(source: bytes, known: dict[bytes, dict[str, Any]], now: int, depth: int = 0) -> Path:
@@ -115,15 +117,15 @@ def _step(
 ) -> tuple[bytes | None, tuple[int, int]]:
     """The feed one step below, and how the price follows it; (None, …) at a leaf."""
     if "BASE_TO_USD_AGGREGATOR" in getters:
-        return _raw(getters["BASE_TO_USD_AGGREGATOR"]), _capped_ratio(getters, now)
+        return raw(getters["BASE_TO_USD_AGGREGATOR"]), _capped_ratio(getters, now)
     if "ASSET_TO_USD_AGGREGATOR" in getters:
-        return _raw(getters["ASSET_TO_USD_AGGREGATOR"]), (1, 1)
+        return raw(getters["ASSET_TO_USD_AGGREGATOR"]), (1, 1)
     if "PEG_TO_BASE" in getters and "ASSET_TO_PEG" in getters:
-        factor = known.get(_raw(getters["ASSET_TO_PEG"]), {}).get("latestAnswer", 0)
+        factor = known.get(raw(getters["ASSET_TO_PEG"]), {}).get("latestAnswer", 0)
         ratio = (int(factor) * 10 ** int(getters.get("DECIMALS", 8)), getters.get("DENOMINATOR", 1))
-        return _raw(getters["PEG_TO_BASE"]), (ratio[0], max(int(ratio[1]), 1))
+        return raw(getters["PEG_TO_BASE"]), (ratio[0], max(int(ratio[1]), 1))
     if "ethSource" in getters:
-        return _raw(getters["ethSource"]), (1, 1)
+        return raw(getters["ethSource"]), (1, 1)
     return None, (1, 1)
 
 
@@ -138,7 +140,3 @@ def _capped_ratio(getters: dict[str, Any], now: int) -> tuple[int, int]:
         )
         ratio = min(ratio, cap)
     return max(ratio, 0), 10 ** min(int(getters.get("RATIO_DECIMALS", 18)), 36)
-
-
-def _raw(address: str | bytes) -> bytes:
-    return bytes.fromhex(address[2:]) if isinstance(address, str) else bytes(address)

@@ -7,6 +7,7 @@ what the oracle security module will say after its delay. Source: osm/src/osm.so
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
 from scanner.core.positions import Feed
 from scanner.deployments import Market, driver_tables
-from scanner.errors import MarketError
 
+from ._asking import every, raw
 from ._drivers import driver_of
 from ._feeds import Path
 from ._maker_rules import RAY, WAD, Limits, dripped, least_value_of, poked
@@ -29,6 +30,7 @@ U8 = npt.NDArray[np.uint8]
 _VAT, _SPOTTER, _JUG = (abi.load(f"maker_{name}") for name in ("vat", "spotter", "jug"))
 _DOG, _CAT, _PIP = (abi.load(f"maker_{name}") for name in ("dog", "cat", "pip"))
 _REGISTRY = abi.load("maker_registry")
+_every = partial(every, doubt="is an address of the row wrong?")
 _CUR, _NXT = 3, 4  # storage slots of an OSM
 
 
@@ -115,12 +117,12 @@ def read_ilks(chain: Chain, market: MakerMarket, ids: U8) -> MakerMarket:
             Call(addresses["jug"], _JUG, "ilks", (name,)),
             Call(liquidator, book, "ilks", (name,)),
         ]
-    par, base, cap, used, live, *rows = _all(chain.read(calls), calls)
+    par, base, cap, used, live, *rows = _every(chain, calls)
     told = [tuple(rows[k : k + 4]) for k in range(0, len(rows), 4)]
-    pips = [_raw(spotted[0]) for _, spotted, _, _ in told]
+    pips = [raw(spotted[0]) for _, spotted, _, _ in told]
     values = _values(chain, pips)
     gems = _gems(chain, market, names)
-    stops = _stops(chain, [_raw(taker[0]) for *_, taker in told], dog)
+    stops = _stops(chain, [raw(taker[0]) for *_, taker in told], dog)
     tables = driver_tables()
     ilks = []
     for place, (name, (vat, spotted, fees, taker)) in enumerate(zip(names, told, strict=True)):
@@ -172,9 +174,9 @@ def _limits(
 
 
 def _idle(taker: tuple[Any, ...], spotted: tuple[Any, ...], live: int, stop: int) -> str:
-    if not any(_raw(taker[0])):
+    if not any(raw(taker[0])):
         return "no auction house is set"
-    if not any(_raw(spotted[0])):
+    if not any(raw(spotted[0])):
         return "no oracle is set"
     if spotted[1] <= RAY:
         return "its liquidation ratio is 100 % or less"
@@ -235,7 +237,7 @@ def _gems(chain: Chain, market: MakerMarket, names: Sequence[bytes]) -> list[byt
     if registry is None:
         return [b""] * len(names)
     answers = chain.read([Call(registry, _REGISTRY, "gem", (name,)) for name in names])
-    gems = [b"" if isinstance(answer, Failed) else _raw(answer) for answer in answers]
+    gems = [b"" if isinstance(answer, Failed) else raw(answer) for answer in answers]
     return [gem if any(gem) else b"" for gem in gems]
 
 
@@ -250,18 +252,3 @@ def _stops(chain: Chain, clips: Sequence[bytes], dog: bool) -> list[int]:
 def spot_of(one: Ilk, value: int) -> int:
     """The spot that the Vat would be poked to. [ray]"""
     return int(poked(value, one.par, one.mat).item())
-
-
-def _all(answers: list[Any], calls: Sequence[Call]) -> list[Any]:
-    for call, answer in zip(calls, answers, strict=True):
-        if isinstance(answer, Failed):
-            raise MarketError(
-                f"{call.function} failed: {answer.reason}",
-                contract="0x" + call.address.hex(),
-                fix="run again, with another endpoint; or is an address of the row wrong?",
-            )
-    return answers
-
-
-def _raw(address: str | bytes) -> bytes:
-    return bytes.fromhex(address[2:]) if isinstance(address, str) else bytes(address)

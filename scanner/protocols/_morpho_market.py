@@ -1,7 +1,8 @@
 """Morpho's markets at one block: parameters, totals with interest, oracle prices, dollars."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
 from scanner.core.positions import Feed
 from scanner.deployments import DriverTables, Market, driver_tables
-from scanner.errors import MarketError
 
+from ._asking import every, raw
 from ._drivers import driver_of, is_own
 from ._feeds import Path
 from ._morpho_rules import PRICE_SCALE, accrued
@@ -28,6 +29,7 @@ _ERC20 = abi.load("erc20")
 _FEED = abi.load("price_adapter")
 
 _FEEDS = ("BASE_FEED_1", "BASE_FEED_2", "QUOTE_FEED_1", "QUOTE_FEED_2")
+_every = partial(every, doubt="is this not Morpho Blue?")
 _NO_ADDRESS = bytes(20)
 _ABSURD = 10**15  # whole loan tokens for one of collateral: no two real tokens stand so far apart
 
@@ -93,7 +95,7 @@ def read_markets(chain: Chain, market: MorphoMarket, ids: U8) -> MorphoMarket:
     """The markets with these ids, shape (n, 32), in their order, those without debt left out."""
     names = [row.tobytes() for row in ids]
     asked = [Call(market.morpho, _MORPHO, g, (n,)) for n in names for g in _GETTERS]
-    answers = _all(chain.read(asked), asked)
+    answers = _every(chain, asked)
     told = [
         (name, params, state)
         for name, params, state in zip(names, answers[0::2], answers[1::2], strict=True)
@@ -103,7 +105,7 @@ def read_markets(chain: Chain, market: MorphoMarket, ids: U8) -> MorphoMarket:
         chain.read([Call(p[3], _IRM, "borrowRateView", (p, s)) for _, p, s in told if _has(p[3])])
     )
     prices = chain.read([Call(p[2], _ORACLE, "price") for _, p, _ in told])
-    tokens = sorted({_raw(token) for _, params, _ in told for token in params[:2]})
+    tokens = sorted({raw(token) for _, params, _ in told for token in params[:2]})
     declared = dict(market.row.drivers)
     said = _feeds_say(chain, [params for _, params, _ in told])
     assets = _assets(chain, tokens, declared, said)
@@ -112,16 +114,16 @@ def read_markets(chain: Chain, market: MorphoMarket, ids: U8) -> MorphoMarket:
     for (name, params, state), price, label in zip(told, prices, labels, strict=True):
         seconds = market.timestamp - state[4]
         rate = next(rates) if _has(params[3]) else 0
-        why = _wrong(price, assets[_raw(params[0])].unit, assets[_raw(params[1])].unit)
+        why = _wrong(price, assets[raw(params[0])].unit, assets[raw(params[1])].unit)
         if isinstance(rate, Failed):
             rate, why = 0, "the interest rate model reverts"
         found.append(
             Isolated(
                 id=name,
                 label=label,
-                loan=assets[_raw(params[0])],
-                collateral=assets[_raw(params[1])],
-                oracle=_raw(params[2]),
+                loan=assets[raw(params[0])],
+                collateral=assets[raw(params[1])],
+                oracle=raw(params[2]),
                 lltv=params[4],
                 params=params,
                 assets=accrued(state[2], rate, seconds),
@@ -169,7 +171,7 @@ def _feeds_say(chain: Chain, params: Sequence[tuple[Any, ...]]) -> dict[bytes, s
     feeds the loan token. Other oracles have no such getters and say nothing.
     """
     getters = [Call(p[2], _ORACLE, feed) for p in params for feed in _FEEDS]
-    feeds = [_NO_ADDRESS if isinstance(a, Failed) else _raw(a) for a in chain.read(getters)]
+    feeds = [_NO_ADDRESS if isinstance(a, Failed) else raw(a) for a in chain.read(getters)]
     distinct = sorted({feed for feed in feeds if any(feed)})
     texts = chain.read([Call(feed, _FEED, "description") for feed in distinct])
     say = {f: t for f, t in zip(distinct, texts, strict=True) if not isinstance(t, Failed)}
@@ -180,7 +182,7 @@ def _feeds_say(chain: Chain, params: Sequence[tuple[Any, ...]]) -> dict[bytes, s
             for feed in half:
                 text = str(say.get(feed, ""))
                 if text.replace(" ", "").upper().endswith("/USD"):
-                    found.setdefault(_raw(token), []).append(text)
+                    found.setdefault(raw(token), []).append(text)
     return {token: texts[0] for token, texts in found.items() if _agree(texts)}
 
 
@@ -242,7 +244,7 @@ def _labels(
     so that no two are alike; symbols are anybody's choice)."""
     for digits in (8, 16, 64):
         names = [
-            f"{assets[_raw(p[1])].symbol}/{assets[_raw(p[0])].symbol}"
+            f"{assets[raw(p[1])].symbol}/{assets[raw(p[0])].symbol}"
             f"-{p[4] / 10**16:g}-{name.hex()[:digits]}"
             for name, p in markets
         ]
@@ -251,21 +253,5 @@ def _labels(
     return names if markets else []
 
 
-def _all(answers: Iterable[Any], calls: Sequence[Call]) -> list[Any]:
-    found = list(answers)
-    for call, answer in zip(calls, found, strict=True):
-        if isinstance(answer, Failed):
-            raise MarketError(
-                f"{call.function} failed: {answer.reason}",
-                contract="0x" + call.address.hex(),
-                fix="run again, with another endpoint; or is this not Morpho Blue?",
-            )
-    return found
-
-
 def _has(address: str | bytes) -> bool:
-    return any(_raw(address))
-
-
-def _raw(address: str | bytes) -> bytes:
-    return bytes.fromhex(address[2:]) if isinstance(address, str) else bytes(address)
+    return any(raw(address))

@@ -15,13 +15,13 @@ from scanner.core.price import HIGHEST, LOWEST
 from scanner.core.rounding import to_cents
 from scanner.core.shocks import Shock
 from scanner.core.states import States
-from scanner.errors import Problem
 
-from . import Identity, Parity, UnknownRow, verdicts
+from . import Identity, Parity, verdicts
 from . import _morpho_rules as rules
 from ._drivers import is_own
 from ._morpho_early import PreLiquidation, early_falls, read_contracts
 from ._morpho_market import Asset, Isolated, MorphoMarket
+from ._morpho_unknown import problems_of, unknown_of
 from ._sample import chosen
 
 U8 = npt.NDArray[np.uint8]
@@ -60,7 +60,7 @@ class MorphoSurvey:
         good = usable[place] if len(place) else np.zeros(0, np.bool_)
 
         self.identities = self._identities(shares, place)
-        self.unknown = self._unknown(debt[~good], place[~good], failed)
+        self.unknown = unknown_of(market, debt[~good], place[~good], failed)
         self.keys, self.place = keys[good], place[good]
         self.shares, self.collateral, self.debt = shares[good], collateral[good], debt[good]
         self.price, self.lltv = self._of("price", self.place), self._of("lltv", self.place)
@@ -78,7 +78,7 @@ class MorphoSurvey:
         self.holdings = self._holdings(most)
         used = {t.driver for t in self._used() if t.driver is not None}
         self.drivers = sorted(used)
-        self.problems = self._problems(failed)
+        self.problems = problems_of(market, failed)
         self.facts = {
             "pool": "0x" + market.morpho.hex(),
             "revision": None,
@@ -292,41 +292,6 @@ class MorphoSurvey:
             Identity(m.loan.address, m.loan.symbol, "borrow_shares", n, m.shares, 0.0, m.label)
             for m, n in zip(self.market.isolated, found, strict=True)
         ]
-
-    def _unknown(self, debt: Integers, place: I64, failed: U8) -> list[UnknownRow]:
-        rows = []
-        for number in np.unique(place).tolist():
-            one, mine = self.market.isolated[number], place == number
-            raw = int(debt[mine].sum())
-            usd = None if one.loan.usd is None else raw / one.loan.unit * one.loan.usd
-            why = one.why or f"no dollar price for {one.loan.symbol}"
-            rows.append(
-                UnknownRow(
-                    why,
-                    one.collateral.address,
-                    int(mine.sum()),
-                    [(one.loan.address, raw, usd)],
-                    one.label,
-                    optional=usd is None,
-                )
-            )
-        if len(failed):
-            rows.append(UnknownRow("stored state could not be read", bytes(20), len(failed), []))
-        return rows
-
-    def _problems(self, failed: U8) -> list[Problem]:
-        where = (self.market.protocol, self.market.row.name)
-        kinds = {"the oracle reverts": "oracle_reverted", "the oracle answers 0": "oracle_zero"}
-        kinds["the interest rate model reverts"] = "rate_reverted"
-        found = [
-            Problem(kinds.get(m.why, "oracle_absurd"), m.why, self.market.protocol, m.label)
-            for m in self.market.isolated
-            if m.why
-        ]
-        if len(failed):
-            text = f"{len(failed)} accounts could not be read"
-            found.append(Problem("account_unreadable", text, *where, fatal=True))
-        return found
 
 
 def _follows(token: Asset, kind: str, name: str) -> bool:

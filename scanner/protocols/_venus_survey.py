@@ -14,8 +14,9 @@ from scanner.core.states import States
 from scanner.errors import MarketError
 
 from ._compound_accounts import OTHERS
+from ._compound_columns import Columns
 from ._compound_market import CompoundMarket, every
-from ._compound_survey import Columns, CompoundSurvey
+from ._compound_survey import CompoundSurvey
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]

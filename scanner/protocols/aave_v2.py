@@ -18,7 +18,8 @@ from scanner.deployments import Market
 
 from . import LogFilter
 from ._aave_survey import AaveSurvey, survey_of
-from ._aave_v2_market import SecondMarket, SecondSurvey, read_market
+from ._aave_v2_market import SecondMarket, read_market
+from ._aave_v2_survey import SecondSurvey
 from ._named import accounts_named
 from .aave_v3 import read, shocks
 

@@ -22,7 +22,8 @@ from scanner.deployments import Market
 
 from . import LogFilter
 from . import _compound_accounts as accounts
-from ._compound_market import CompoundMarket, every, listed, quote, raw, read_ctokens
+from ._asking import raw
+from ._compound_market import CompoundMarket, every, listed, quote, read_ctokens
 from ._compound_rules import EXP
 from ._venus_survey import VenusMarket, VenusSurvey
 
