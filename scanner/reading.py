@@ -251,8 +251,11 @@ def account_rows(stored: Stored, address: str) -> tuple[list[dict[str, Any]], li
 
 
 def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """The rows of a table as dicts of Python's own types."""
-    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+    """The rows of a table as dicts of Python's own types; None where there is no number."""
+    return [
+        {str(key): None if value != value else value for key, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
 
 
 def _edge(row: Mapping[str, Any], end: str) -> float:

@@ -21,6 +21,7 @@ from scanner.chain.guard import Guard
 from scanner.chain.headers import Block, header_of
 from scanner.chain.logs import Span
 from scanner.chain.multicall3 import USUAL_ADDRESS
+from scanner.chain.packages import imported
 from scanner.chain.pinned import Chain
 from scanner.chain.secrets import Redactor
 from scanner.chain.transport import Endpoint, Record, Stats
@@ -217,9 +218,7 @@ class Node:
 
     def multicall_address(self) -> bytes:
         """Where Multicall3 lives on this chain, by the table of the package `multicall`."""
-        from multicall.constants import MULTICALL3_ADDRESSES
-
-        known = MULTICALL3_ADDRESSES.get(self.chain_id)
+        known = imported("multicall.constants").MULTICALL3_ADDRESSES.get(self.chain_id)
         return bytes.fromhex(known.removeprefix("0x")) if known else USUAL_ADDRESS
 
     def guard(self) -> Guard:

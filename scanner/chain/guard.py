@@ -15,6 +15,7 @@ import msgspec
 from scanner.chain.calls import Call, plain
 from scanner.chain.client import Client
 from scanner.chain.multicall3 import USUAL_ADDRESS, Aggregate, Proof
+from scanner.chain.packages import imported
 from scanner.chain.values import data
 
 CHUNK = 250  # calls at once; the answers' lengths are not known beforehand
@@ -24,14 +25,12 @@ class Guard:
     """The package `multicall`, its network door replaced by ours. One per node."""
 
     def __init__(self, client: Client, chain_id: int) -> None:
-        import multicall.constants as constants
-        import multicall.utils as utils
-        from web3 import AsyncWeb3
-
+        constants: Any = imported("multicall.constants")
+        utils: Any = imported("multicall.utils")
         self.trusted = True  # false once an endpoint refused what only multicall sends
         self._one_at_a_time = asyncio.Lock()
         self._door = _door(client)
-        self._w3: Any = AsyncWeb3(self._door, middleware=[])
+        self._w3: Any = imported("web3").AsyncWeb3(self._door, middleware=[])
         # Known beforehand, so that it asks nobody and opens no connection of its own.
         chains: Any = utils.chainids
         clients: Any = utils.async_w3s

@@ -18,6 +18,7 @@ from scanner.chain.calls import Call, Failed
 from scanner.chain.headers import Block
 from scanner.chain.logs import Finder, LogChunk
 from scanner.chain.multicall3 import Aggregate
+from scanner.chain.packages import imported
 from scanner.chain.small import read
 from scanner.chain.transport import Stats
 from scanner.chain.values import data, hex_of
@@ -213,9 +214,8 @@ class Chain:
             code = b""
             if not self.code_at(address):
                 # Too early a block or a bare local chain: lend the code by a state override.
-                from multicall.constants import MULTICALL3_BYTECODE
-
-                code = bytes.fromhex(MULTICALL3_BYTECODE.removeprefix("0x"))
+                lent = str(imported("multicall.constants").MULTICALL3_BYTECODE)
+                code = bytes.fromhex(lent.removeprefix("0x"))
             self._aggregate = Aggregate(self.chain_id, self.block, address, code)
         return self._aggregate
 

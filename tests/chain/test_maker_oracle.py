@@ -27,7 +27,7 @@ def maker() -> Iterator[Maker]:
     node = Node()
     try:
         made = Maker(Ground(node))
-        made.populate(24, 7)
+        made.populate(60, 7)
         pip = made.ground.own("DelayedPip")
         made.ground.send(node.owner, pip, "kiss(address)", made.spotter)
         signature = "file(bytes32,bytes32,address)"
