@@ -18,11 +18,17 @@ I64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 Verdict = Callable[[I64, Integers], Bool]
 
+_FLOATS = 46
 TEETH = 24  # units before the edge that are looked at one by one: rounding is a matter of a few
 
 
 def last_healthy_price(
-    healthy: Verdict, present: Integers, guess: npt.NDArray[Any], step: I64, limit: Integers
+    healthy: Verdict,
+    present: Integers,
+    guess: npt.NDArray[Any],
+    step: I64,
+    limit: Integers,
+    monotone: Bool | None = None,
 ) -> tuple[Integers, Bool]:
     """Last healthy price of each position, going away from the present one.
 
@@ -39,6 +45,8 @@ def last_healthy_price(
         -1 for positions liquidated by a fall, +1 by a rise.
     limit : object array, shape (n,)
         Last price to look at.
+    monotone : bool array, shape (n,), optional
+        Where the verdict is known to turn once only, so that nothing before the edge is looked at.
 
     Returns
     -------
@@ -57,21 +65,29 @@ def last_healthy_price(
     beyond = end.copy()
     safe = np.where(found, safe, end)
     trial = _between(_whole(guess), safe, beyond, away)
-    stride = np.full(size, 1, object)
+    # A guess out of floats is off by some parts in 2**50: smaller steps would lead nowhere.
+    stride = np.maximum(present.astype(object) >> _FLOATS, 1)
     rows = _open(safe, beyond, away, found)
+    gallops = np.ones(size, np.bool_)
     while len(rows):
         good = _verdict(healthy, rows, trial[rows])
         fine, bad = rows[good], rows[~good]
         safe[fine], beyond[bad] = trial[fine], trial[bad]
-        # A small step past the last trial first: the guess is mostly within a few units.
         gap = (beyond[rows] - safe[rows]) * away[rows]
-        stride[rows] = stride[rows] * 8
-        near = np.where(good, safe[rows] + away[rows] * stride[rows], 0)
-        back = np.where(good, 0, beyond[rows] - away[rows] * stride[rows])
-        half = safe[rows] + away[rows] * (gap // 2)
-        trial[rows] = np.where(stride[rows] * 2 < gap, near + back, half)
-        rows = _open(safe, beyond, away, found)
-    return _first_tooth(healthy, safe, present.astype(object), away, found), found
+        trial[rows] = safe[rows] + away[rows] * (gap // 2)
+        # A small step past the last trial first: the guess is mostly within a few units.
+        far = gallops[rows]
+        if far.any():
+            mine, ahead = rows[far], good[far]
+            stride[mine] = stride[mine] * 8
+            jump = np.asarray(stride[mine] * 2 < gap[far], np.bool_)
+            gallops[mine] = jump
+            on, back = mine[jump & ahead], mine[jump & ~ahead]
+            trial[on] = safe[on] + away[on] * stride[on]
+            trial[back] = beyond[back] - away[back] * stride[back]
+        rows = rows[np.asarray(gap > 1, np.bool_)]
+    look = found if monotone is None else found & ~monotone
+    return _first_tooth(healthy, safe, present.astype(object), away, look), found
 
 
 def _first_tooth(

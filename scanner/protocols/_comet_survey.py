@@ -20,7 +20,7 @@ from . import _comet_rules as rules
 from ._comet_market import CometMarket
 from ._sample import chosen
 from ._slots import places_of
-from ._sum_book import Edges, SumBook, edges
+from ._sum_book import Edges, SumBook, edges, worth_of
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -163,11 +163,13 @@ class CometSurvey:
             weight=(factor / rules.FACTOR).astype(np.float64),
         )
 
-        def worth(rows: I64, prices: Integers) -> Integers:
-            held = rules.collateral_value(raw[rows], prices, scale[rows], factor[rows])
-            owed = rules.debt_value(raw[rows], prices, scale[rows])
-            return np.asarray(np.where(owes[rows], owed, held), object)
+        def held_worth(rows: I64, prices: Integers) -> Integers:
+            return rules.collateral_value(raw[rows], prices, scale[rows], factor[rows])
 
+        def owed_worth(rows: I64, prices: Integers) -> Integers:
+            return rules.debt_value(raw[rows], prices, scale[rows])
+
+        worth = worth_of(owes, held_worth, owed_worth)
         return SumBook(market.quotes, legs, worth), np.asarray(raw, object)
 
     def _holdings(self) -> Holdings:

@@ -60,8 +60,12 @@ def collateral_value(
     >>> collateral_value(8 * 10**17, 2 * 10**26, 1875 * EXP, np.array([5 * 10**10], object))[0]
     15000000000000000000000
     """
-    denominated = (factor * rate // EXP) * price // EXP
-    return np.asarray(denominated * tokens // EXP, object)
+    return tokens_value(factor * rate // EXP, price, tokens)
+
+
+def tokens_value(share: Integers | int, price: Integers | int, tokens: Integers) -> Integers:
+    """`collateral_value` of a share = factor * rate, cut already."""
+    return np.asarray(share * price // EXP * tokens // EXP, object)
 
 
 def debt_value(price: Integers | int, owed: Integers) -> Integers:

@@ -22,7 +22,7 @@ from ._compound_columns import Columns, columns_of
 from ._compound_market import CompoundMarket
 from ._compound_rules import EXP
 from ._sample import chosen
-from ._sum_book import Edges, SumBook, edges, largest, pairs
+from ._sum_book import Edges, SumBook, edges, largest, pairs, worth_of
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -178,11 +178,15 @@ class CompoundSurvey:
         )
         self.underlying = np.asarray(underlying, object)
 
-        def worth(rows: I64, prices: Integers) -> Integers:
-            held = rules.collateral_value(weight[rows], rate[rows], prices, raw[rows])
-            return np.asarray(np.where(debt[rows], rules.debt_value(prices, raw[rows]), held))
+        share = weight * rate // EXP  # the first product of three, which no price changes
 
-        return SumBook(quotes, legs, worth), raw
+        def held_worth(rows: I64, prices: Integers) -> Integers:
+            return rules.tokens_value(share[rows], prices, raw[rows])
+
+        def owed_worth(rows: I64, prices: Integers) -> Integers:
+            return rules.debt_value(prices, raw[rows])
+
+        return SumBook(quotes, legs, worth_of(debt, held_worth, owed_worth)), raw
 
     def _rates(self) -> Integers:
         """Exchange rate of each token's cToken."""

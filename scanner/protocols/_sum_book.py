@@ -140,10 +140,33 @@ class SumBook:
     def shocked(self, rows: I64, shock: Shock, answer: Integers) -> Integers:
         """Oracle prices of legs `rows` when the shock's feed gives `answer` (equal shapes)."""
         way = self.quotes.moves(shock)[self.legs.token[rows]]
-        now = self.prices(rows)
-        at = np.maximum(answer, 1)
-        moved = np.where(way > 0, now * at // shock.present, now * shock.present // at)
-        return np.asarray(np.where(way == 0, now, moved), object)
+        price = self.prices(rows)
+        # One market has prices that go with the feed or such as go against it, never both.
+        with_it, against = np.flatnonzero(way > 0), np.flatnonzero(way < 0)
+        price[with_it] = price[with_it] * answer[with_it] // shock.present
+        price[against] = price[against] * shock.present // np.maximum(answer[against], 1)
+        return price
+
+
+Valued = Callable[[I64, Integers], Integers]
+
+
+def worth_of(debt: Bool, held: Valued, owed: Valued) -> Valued:
+    """`SumBook.worth` out of what collateral (`held`) and debts (`owed`) are worth: each is asked
+    about its own legs only."""
+
+    def worth(rows: I64, prices: Integers) -> Integers:
+        owes = debt[rows]
+        if owes.all():
+            return owed(rows, prices)
+        if not owes.any():
+            return held(rows, prices)
+        value = np.empty(len(rows), object)
+        value[owes] = owed(rows[owes], prices[owes])
+        value[~owes] = held(rows[~owes], prices[~owes])
+        return value
+
+    return worth
 
 
 @dataclass(frozen=True)
@@ -174,13 +197,27 @@ def edges(book: SumBook, shock: Shock, fine: Bool) -> Edges:
         highest = int(shock.present * price.HIGHEST)
         limit = np.array([lowest, highest], object)[(step > 0).astype(np.int64)]
         found_at, found = last_healthy_price(
-            _verdict(book, shock, chosen), present, guess[chosen] * shock.present, step, limit
+            _verdict(book, shock, chosen),
+            present,
+            guess[chosen] * shock.present,
+            step,
+            limit,
+            _one_sided(book, shock)[chosen],
         )
         side[chosen[~found]] = 0
         good = chosen[found]
         raw[good] = found_at[found]
         ratio[good] = (found_at[found] / shock.present).astype(np.float64)
     return Edges(side, raw, ratio)
+
+
+def _one_sided(book: SumBook, shock: Shock) -> Bool:
+    """Positions of which only collateral or only debt moves: each value rises with its price, so
+    their verdict turns once."""
+    moves = book.quotes.moves(shock)[book.legs.token] != 0
+    held = book.legs.total((moves & ~book.legs.debt).astype(np.float64)) > 0
+    owed = book.legs.total((moves & book.legs.debt).astype(np.float64)) > 0
+    return np.asarray(~(held & owed), np.bool_)
 
 
 def _verdict(book: SumBook, shock: Shock, chosen: I64) -> Callable[[I64, Integers], Bool]:
