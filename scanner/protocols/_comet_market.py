@@ -106,7 +106,8 @@ def read_market(chain: Chain, protocol: str, row: Market) -> CometMarket:
     rate, *infos = _every(chain, calls)
     collaterals = _collaterals(chain, comet, infos)
     _, index, _, _, _, total_borrow, updated, _ = totals
-    quotes, problems = _quotes(chain, protocol, row, collaterals, (raw(base), raw(base_feed)))
+    of_base = (raw(base), raw(base_feed), base_scale)
+    quotes, problems = _quotes(chain, protocol, row, collaterals, of_base)
     return CometMarket(
         protocol=protocol,
         row=row,
@@ -145,13 +146,11 @@ def _quotes(
     protocol: str,
     row: Market,
     collaterals: Sequence[Collateral],
-    base: tuple[bytes, bytes],
+    base: tuple[bytes, bytes, int],
 ) -> tuple[Quotes, list[Problem]]:
-    address, base_feed = base
+    address, base_feed, unit = base
     comet = row.addresses["comet"]
-    names = chain.read([Call(address, _ERC20, getter) for getter in ("symbol", "decimals")])
-    symbol = clean_symbol(names[0], address)
-    unit = 10 ** int(names[1]) if not isinstance(names[1], Failed) else 1
+    symbol = clean_symbol(chain.read([Call(address, _ERC20, "symbol")])[0], address)
     rows = [(c.address, c.symbol, c.scale, c.feed) for c in collaterals]
     rows.append((address, symbol, unit, base_feed))
     calls = [Call(comet, _COMET, "getPrice", (feed,)) for *_, feed in rows]

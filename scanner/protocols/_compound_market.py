@@ -60,7 +60,6 @@ class CompoundMarket:
     row: Market
     comptroller: bytes
     oracle: bytes
-    block: int
     ctokens: tuple[CToken, ...]
     quotes: Quotes
     close_factor: int
@@ -119,7 +118,6 @@ def read_market(chain: Chain, protocol: str, row: Market) -> CompoundMarket:
         row=row,
         comptroller=comptroller,
         oracle=oracle,
-        block=chain.block.number,
         ctokens=tuple(ctokens),
         quotes=quotes,
         close_factor=close_factor,

@@ -84,9 +84,16 @@ def seize_tokens(
 
     Source: Comptroller.liquidateCalculateSeizeTokens.
     """
+    return np.asarray(_ratio(incentive, debt_price, collateral_price, rate) * repay // EXP, object)
+
+
+def _ratio(
+    incentive: Integers | int, debt_price: Integers, collateral_price: Integers, rate: Integers
+) -> Integers:
+    """cTokens for one unit of debt, a mantissa; 0 where the collateral is worth nothing."""
     numerator = incentive * debt_price // EXP
     denominator = collateral_price * rate // EXP
-    return np.asarray(numerator * EXP // denominator * repay // EXP, object)
+    return np.where(denominator > 0, numerator * EXP // np.maximum(denominator, 1), 0)
 
 
 def seize_most(
@@ -102,9 +109,7 @@ def seize_most(
     Source: CToken.liquidateBorrowFresh refuses a seizure above the borrower's balance
     (LIQUIDATE_SEIZE_TOO_MUCH) instead of cutting it.
     """
-    numerator = incentive * debt_price // EXP
-    denominator = collateral_price * rate // EXP
-    ratio = np.where(denominator > 0, numerator * EXP // np.maximum(denominator, 1), 0)
+    ratio = _ratio(incentive, debt_price, collateral_price, rate)
     covered = ((tokens + 1) * EXP - 1) // np.maximum(ratio, 1)
     repaid = np.where(ratio > 0, np.minimum(most, covered), 0)
     return np.asarray(ratio * repaid // EXP, object)

@@ -70,9 +70,10 @@ def early_falls(
     place: I64,
     collateral: Integers,
     debt: Integers,
-) -> tuple[F64, I64]:
+) -> tuple[F64, I64, int]:
     """Where each position's first pre-liquidation begins, as a multiple of the present price of its
-    collateral in its loan, NaN for none; and the contract (index), -1 for none.
+    collateral in its loan, NaN for none; the contract (index), -1 for none; and how many questions
+    of who has authorised whom were not answered.
 
     `keys` have shape (n, 52), `place`, `collateral` and `debt` shape (n,).
     """
@@ -80,11 +81,12 @@ def early_falls(
     pairs = [(number, np.flatnonzero(place == one.place)) for number, one in enumerate(contracts)]
     rows = np.concatenate([mine for _, mine in pairs]) if pairs else np.zeros(0, np.int64)
     if not len(rows):
-        return falls, by
+        return falls, by, 0
     which = np.concatenate([np.full(len(mine), number) for number, mine in pairs])
     table = np.frombuffer(b"".join(one.address for one in contracts), np.uint8).reshape(-1, 20)
     calls = abi.pack(_MORPHO.selector("isAuthorized"), keys[rows, :20], table[which])
     answer = chain.bulk(np.frombuffer(morpho, np.uint8), calls, words=1)
+    silent = int((~answer.ok).sum())
     let = answer.ok & answer.words[:, 0].any(axis=1) & (collateral[rows] > 0).astype(np.bool_)
     rows, which = rows[let], which[let]
     lltv = np.array([one.lltv for one in contracts], object)[which]
@@ -93,4 +95,4 @@ def early_falls(
     fall = (least / price).astype(np.float64) if len(rows) else np.zeros(0)
     order = np.argsort(fall, kind="stable")  # the nearest one last, so that it stays
     falls[rows[order]], by[rows[order]] = fall[order], which[order]
-    return falls, by
+    return falls, by, silent

@@ -15,6 +15,7 @@ from scanner.core.price import HIGHEST, LOWEST
 from scanner.core.rounding import to_cents
 from scanner.core.shocks import Shock
 from scanner.core.states import States
+from scanner.errors import Problem
 
 from . import Identity, Parity, verdicts
 from . import _morpho_rules as rules
@@ -101,7 +102,7 @@ class MorphoSurvey:
     def add_early(self, chain: Chain, contracts: U8) -> None:
         """Learn where pre-liquidations begin; `contracts` have shape (n, 20)."""
         self.contracts = read_contracts(chain, self.market.isolated, contracts)
-        self.early, by = early_falls(
+        self.early, by, silent = early_falls(
             chain,
             self.market.morpho,
             self.contracts,
@@ -110,6 +111,10 @@ class MorphoSurvey:
             self.collateral,
             self.debt,
         )
+        if silent:
+            text = f"{silent} questions of who lets a pre-liquidation happen were not answered"
+            where = (self.market.protocol, self.market.row.name)
+            self.problems.append(Problem("pre_liquidation_unread", text, *where, fatal=True))
         for place, one in enumerate(self.market.isolated):
             mine = [k for k, contract in enumerate(self.contracts) if contract.place == place]
             self.details[one.label]["pre_liquidation"] = [

@@ -7,7 +7,7 @@ market (`Quotes.base`): when that token's own dollar price moves, the prices of 
 the other way round.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -275,11 +275,3 @@ def largest(size: int, owner: I64, value: F64) -> F64:
     best = np.zeros(size)
     np.maximum.at(best, owner, value)
     return best
-
-
-def quoted_feeds(
-    source: Sequence[bytes], text: Sequence[str], scale: Sequence[int], prices: Sequence[int]
-) -> tuple[Feed, ...]:
-    """One feed per token out of columns."""
-    rows = zip(source, text, scale, prices, strict=True)
-    return tuple(Feed(a, t, s, p) for a, t, s, p in rows)

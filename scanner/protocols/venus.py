@@ -85,7 +85,6 @@ def open_market(chain: Chain, row: Market) -> VenusMarket:
         row=row,
         comptroller=comptroller,
         oracle=oracle,
-        block=chain.block.number,
         ctokens=tuple(vtokens),
         quotes=quotes,
         close_factor=close,
