@@ -207,13 +207,14 @@ def _market(scan: Scan, rows: Sequence[Row]) -> Context:
     checked, accounts = (sum(one[name] for one in parity) for name in ("checked", "accounts"))
     version = rows[0].get("version") if len(rows) == 1 else None
     read = [row["borrowers"] is not None for row in rows]
+    least = "" if all(read) else "≥"
     name = f"{names.protocol(rows[0]['protocol'])} {symbol(rows[0]['market'])}"
     return {
         "name": name if len(rows) == 1 else f"{len(rows):,} smaller markets",
         "version": f"version {symbol(version)}" if version else "",
         "agree": f"{sum(map(holds, totals)):,} of {len(totals):,}",
         "worst": figures.coverage(min(covered, default=None)),
-        "borrowers": f"{sum(map(_many, rows)):,}" if any(read) else "not read",
+        "borrowers": f"{least}{sum(map(_many, rows)):,}" if any(read) else "not read",
         "checked": f"{checked:,}" if checked == accounts else f"{checked:,} of {accounts:,}",
         "differ": f"{sum(one['mismatches'] for one in parity):,}",
         "error": figures.error(max(errors, default=None)) if checked else "none compared",
