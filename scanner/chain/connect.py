@@ -21,6 +21,7 @@ from scanner.chain.guard import Guard
 from scanner.chain.headers import Block, header_of
 from scanner.chain.logs import Span
 from scanner.chain.multicall3 import USUAL_ADDRESS
+from scanner.chain.pace import Pace
 from scanner.chain.packages import imported
 from scanner.chain.pinned import Chain
 from scanner.chain.secrets import Redactor
@@ -79,7 +80,7 @@ def connect(
             )
     redact = Redactor(urls)
     endpoints = [
-        Endpoint(url, position, len(urls), redact, concurrency)
+        Endpoint(url, position, len(urls), redact, Pace(concurrency, sleep=sleep, clock=clock))
         for position, url in enumerate(urls, 1)
     ]
     client = Client(

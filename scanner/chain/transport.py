@@ -5,9 +5,9 @@ a node may do, so that no exception with a URL in its chain of causes can exist.
 """
 
 import asyncio
+import json
 import os
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,11 +17,13 @@ import msgspec
 
 from scanner import __version__
 from scanner.chain.faults import Fault, Kind, classify, retry_after
+from scanner.chain.pace import Pace
 from scanner.chain.secrets import Redactor
 
 MIB = 1 << 20
 ANSWER_LIMIT = 8 * MIB  # bytes of an ordinary answer, decompressed
 LOGS_LIMIT = 192 * MIB  # some providers may legally send 150 MB of logs
+_FRAME = 4096  # bytes of an answer beside its result or error
 TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=60)
 _HEADERS = {
     "Content-Type": "application/json",
@@ -80,9 +82,7 @@ class Stats:
 class Endpoint:
     """A URL nobody else sees, with what was learned about the node behind it."""
 
-    def __init__(
-        self, url: str, position: int, of: int, redact: Redactor, concurrency: int
-    ) -> None:
+    def __init__(self, url: str, position: int, of: int, redact: Redactor, pace: Pace) -> None:
         self._url = url
         self._redact = redact
         self.name = f"endpoint {position} of {of}"
@@ -91,7 +91,7 @@ class Endpoint:
         self.parked = 0.0  # clock time before which it is left alone
         self.strikes = 0  # faults in a row
         self.trouble = ""  # the last fault, for messages
-        self.gate = Gate(concurrency)
+        self.pace = pace
         self.checking = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -129,6 +129,7 @@ class Endpoint:
     ) -> msgspec.Raw | Fault:
         try:
             answer = _envelope.decode(content)
+            _only_once(content, answer)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             return self._unreadable(method, status, content, wait, str(error))
         # Some servers send "result": null beside an error; any other pair is refused.
@@ -190,6 +191,28 @@ def _why(error: aiohttp.ClientConnectorError) -> str:
     return os.strerror(error.errno) if error.errno else "no connection"
 
 
+def _only_once(content: bytes, answer: Envelope) -> None:
+    """Refuse a member that is there twice: which of the two is meant, nobody knows.
+
+    The result may be long, and decoders take the last one; so it is cut out of the text, and what
+    remains must be a short object whose members differ.
+    """
+    raw = answer.error if isinstance(answer.result, msgspec.UnsetType) else answer.result
+    rest = content
+    if not isinstance(raw, msgspec.UnsetType):
+        inner = bytes(raw)
+        at = content.rfind(inner)
+        rest = content[:at] + b"0" + content[at + len(inner) :]
+    if len(rest) > _FRAME:
+        raise msgspec.ValidationError("too much beside the result")
+    try:
+        names = [name for name, _ in json.loads(rest, object_pairs_hook=list)]
+    except ValueError as error:
+        raise msgspec.ValidationError("members that cannot be told apart") from error
+    if len(set(names)) < len(names):
+        raise msgspec.ValidationError("a member that is there twice")
+
+
 class _TooLong(Exception):
     pass
 
@@ -204,50 +227,6 @@ async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
             raise _TooLong
         parts.append(part)
     return b"".join(parts)
-
-
-class Gate:
-    """At most `limit` requests at once: halved when told to slow down, grown back by one after
-    each 20 clean answers (additive increase, multiplicative decrease)."""
-
-    CLEAN = 20
-
-    def __init__(self, most: int) -> None:
-        self.most = self.limit = max(1, most)
-        self._inside = 0
-        self._clean = 0
-        self._line: deque[asyncio.Future[None]] = deque()
-
-    async def __aenter__(self) -> None:
-        while self._inside >= self.limit:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._line.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                self._next()
-                raise
-        self._inside += 1
-
-    async def __aexit__(self, *_: object) -> None:
-        self._inside -= 1
-        self._next()
-
-    def _next(self) -> None:
-        while self._line:
-            turn = self._line.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-
-    def slower(self) -> None:
-        self.limit, self._clean = max(1, self.limit // 2), 0
-
-    def clean(self) -> None:
-        self._clean += 1
-        if self._clean >= self.CLEAN and self.limit < self.most:
-            self.limit, self._clean = self.limit + 1, 0
-            self._next()
 
 
 def open_session() -> aiohttp.ClientSession:

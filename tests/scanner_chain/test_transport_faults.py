@@ -41,18 +41,6 @@ def test_waits_grow_and_are_random() -> None:
     assert time.slept == pytest.approx([again.uniform(0, bound) for bound in bounds])
 
 
-def test_rate_limits_halve_what_is_in_flight() -> None:
-    """Told to slow down, the client sends half as much at once, and grows back by one."""
-    with FaultyNode() as chain, reach(chain.url, concurrency=8) as node:
-        chain.rules = [for_method("eth_blockNumber", Reply(error=RATE))]
-        node.head()
-        gate = node.client.endpoints[0].gate
-        assert gate.limit == 4
-        for _ in range(gate.CLEAN):
-            node.head()
-        assert gate.limit == 5
-
-
 @pytest.mark.parametrize(
     "broken",
     [
