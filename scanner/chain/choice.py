@@ -132,8 +132,9 @@ class Choice:
             if found != self.chain_id:
                 endpoint.without[""] = f"serves chain {found}, not {self.chain_id}"
                 return False
-            endpoint.chain_id, endpoint.strikes = found, 0
-            self._progress = self._clock()
+            endpoint.chain_id = found
+            if not endpoint.met:  # later it is no progress: it may answer this and nothing else
+                endpoint.met, endpoint.strikes, self._progress = True, 0, self._clock()
             return True
 
     async def _send(

@@ -98,7 +98,9 @@ class Pace:
         else:
             span, answers = now - self._objected, self._since(self._objected)
             self._ceiling = self.rate
-            measured = MARGIN * (answers - 1) / span if span >= 1 and answers >= 3 else self.rate / 2
+            measured = (
+                MARGIN * (answers - 1) / span if span >= 1 and answers >= 3 else self.rate / 2
+            )
             self.rate = min(0.9 * self.rate, measured)
         self.rate = max(LOWEST, self.rate)
         self._objected = self._grown = now

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import aiohttp
@@ -79,6 +80,14 @@ class Stats:
         return sum(tally.received for tally in self.methods.values())
 
 
+class Path(StrEnum):
+    """How the many calls of a bulk read reach a node, the best first; see lens.py."""
+
+    OVERRIDE = "state override"
+    CREATE = "create and revert"
+    AGGREGATE = "aggregate3"
+
+
 class Endpoint:
     """A URL nobody else sees, with what was learned about the node behind it."""
 
@@ -87,11 +96,14 @@ class Endpoint:
         self._redact = redact
         self.name = f"endpoint {position} of {of}"
         self.chain_id: int | None = None  # asked when first used and after it was away
+        self.met = False  # whether it ever said which chain it serves
         self.without: dict[str, str] = {}  # what it cannot do -> why; "" = anything
         self.parked = 0.0  # clock time before which it is left alone
         self.strikes = 0  # faults in a row
         self.trouble = ""  # the last fault, for messages
         self.pace = pace
+        self.path: Path | None = None  # how bulk reads reach it, once tried
+        self.closed: set[Path] = set()  # paths that it does not offer
         self.checking = asyncio.Lock()
 
     def __repr__(self) -> str:

@@ -177,6 +177,12 @@ class FaultyNode:
             within = [log for log in self.logs if low <= int(log["blockNumber"], 16) <= high]
             return Reply(within)
         if method == "eth_call":
+            if len(params) > 2 and bytes.fromhex(params[0]["to"][2:]) != MULTICALL:
+                return Reply(
+                    error={"code": -32602, "message": "too many arguments, want at most 2"}
+                )
+            if "to" not in params[0]:
+                return Reply(error={"code": -32602, "message": "missing field `to`"})
             return Reply("0x" + self.execute(params[0], int(params[1], 16)).hex())
         return Reply(error={"code": -32601, "message": "the method does not exist"})
 

@@ -324,3 +324,26 @@ def test_requests_are_counted_and_recorded() -> None:
             assert node.stats.sent == sum(map(len, chain.bodies))
         assert seen == chain.bodies
     assert CHAIN == 31337
+
+
+def test_an_endpoint_that_tells_nothing_but_its_chain_ends() -> None:
+    """The chain id, asked again after each break, is no progress: the patience ends."""
+    with FaultyNode() as chain, reach(chain.url, patience=60) as node:
+        node.client.reading = True
+        chain.rules = [always("eth_blockNumber", Reply(reset=True))]
+        with pytest.raises(ReadError, match="no progress for 60 s"):
+            node.head()
+        assert chain.count("eth_blockNumber") < 100
+
+
+@pytest.mark.parametrize("member", ["result", "id", "jsonrpc", "error"])
+def test_a_member_that_is_there_twice_is_refused(member: str) -> None:
+    """JSON decoders take the last one and say nothing."""
+    whole = {"jsonrpc": '"2.0"', "id": "2", "result": '"0x3e8"'}
+    twice = {**whole, "error": "null"} if member == "error" else whole
+    text = ",".join(f'"{k}":{v}' for k, v in twice.items())
+    body = f'{{"{member}":{twice[member]},{text}}}'.encode()
+    with FaultyNode() as chain, reach(chain.url) as node:
+        chain.rules = [for_method("eth_blockNumber", Reply(body=body))]
+        assert node.head() == 1000
+        assert chain.count("eth_blockNumber") == 2
