@@ -121,7 +121,7 @@ class Synthetic:
         self._control.send(order)
         return self._heard(self._control)
 
-    def _heard(self, control: "Connection[Any, Any]") -> Any:
+    def _heard(self, control: Connection) -> Any:
         if not control.poll(_PATIENCE):
             raise RuntimeError("the synthetic endpoint does not answer")
         try:

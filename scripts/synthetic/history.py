@@ -72,7 +72,7 @@ class History:
             asked = [one.atoken in wanted.addresses for one in market.reserves]
             moved = event == TRANSFER
             keep &= np.where(moved, np.array(asked)[reserve], market.pool in wanted.addresses)
-        return low + np.flatnonzero(keep)
+        return np.asarray(low + np.flatnonzero(keep), np.int64)
 
     def render(self, places: I64, market: MarketShape, accounts: U8, genesis: int) -> bytes:
         """A JSON array of logs; `genesis` is the time of block 0."""

@@ -163,9 +163,7 @@ def _placed() -> dict[str, tuple[str, float]]:
     return found
 
 
-def _reserve(
-    number: int, symbol: str, feed: Feed, dice: np.random.Generator, seed: int
-) -> Reserve:
+def _reserve(number: int, symbol: str, feed: Feed, dice: np.random.Generator, seed: int) -> Reserve:
     def named(what: str) -> bytes:
         return keccak(f"{seed} {symbol} {what}".encode())[:20]
 

@@ -141,9 +141,7 @@ def people_of(market: MarketShape, seed: int, count: int, seconds: int) -> Peopl
     return People(address, numbers[category], flags, key[order], word[order])
 
 
-def scaled(
-    market: MarketShape, reserve: I64, debt: Bool, dollars: F64, seconds: int
-) -> list[int]:
+def scaled(market: MarketShape, reserve: I64, debt: Bool, dollars: F64, seconds: int) -> list[int]:
     """Scaled balances worth so many dollars, at least 1."""
     rate = np.zeros((len(market.reserves), 2))
     for place, one in enumerate(market.reserves):
