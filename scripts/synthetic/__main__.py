@@ -1,0 +1,104 @@
+"""`python scripts/synthetic`: a cold scan of a synthetic market, and one after some moved."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+if not __package__:  # run as a directory: its parent is where the package is imported from
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from synthetic import Synthetic
+
+_ROOT = Path(__file__).resolve().parents[2]
+_MB = 1_000_000
+_HEAD = "| scan | requests | MB sent | MB received | seconds | CPU s | max RSS MB | server CPU s |"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one scan cost: by the endpoint's counters and by the kernel's account of the process."""
+
+    requests: int
+    sent: float
+    received: float
+    seconds: float
+    cpu: float
+    memory: float
+    server: float
+
+    def row(self, name: str) -> str:
+        numbers = (f"{self.requests:,}", f"{self.sent:.1f}", f"{self.received:.1f}")
+        times = (f"{self.seconds:.1f}", f"{self.cpu:.1f}", f"{self.memory:.0f}")
+        return f"| {' | '.join([name, *numbers, *times, f'{self.server:.1f}'])} |"
+
+
+def scan(chain: Synthetic, folder: Path) -> Cost:
+    """`bandscan scan` of the endpoint in a process of its own, into `folder`/store."""
+    chain.write_deployments(folder / "deployments.toml")
+    where = ["--deployments", str(folder / "deployments.toml"), "--store", str(folder / "store")]
+    command = [sys.executable, "-m", "scanner", "scan", "--rpc", chain.url, *where, "--quiet"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BANDSCAN")}
+    before, began = chain.counts(), time.perf_counter()
+    process = subprocess.Popen(command, cwd=_ROOT, env=kept)
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"the scan ended with exit code {process.returncode}")
+    after = chain.counts()
+    return Cost(
+        after.requests - before.requests,
+        (after.sent - before.sent) / _MB,
+        (after.received - before.received) / _MB,
+        seconds,
+        used.ru_utime + used.ru_stime,
+        used.ru_maxrss * 1024 / _MB,
+        after.seconds - before.seconds,
+    )
+
+
+def main() -> int:
+    """Print a table of what the scans cost; or serve until interrupted."""
+    asked = _arguments()
+    limits = {"log_range": asked.log_range or None, "most_logs": asked.most_logs}
+    service = {"latency": asked.latency, "rate": asked.rate}
+    with Synthetic(asked.seed, asked.borrowers, asked.head, **limits, **service) as chain:
+        if asked.serve:
+            chain.write_deployments(asked.serve)
+            print(f"{chain.url} (deployments: {asked.serve})", flush=True)
+            try:
+                while True:
+                    time.sleep(3600)
+            except KeyboardInterrupt:
+                return 0
+        print(f"{asked.borrowers:,} borrowers, head {asked.head:,}\n\n{_HEAD}")
+        print("|---" * _HEAD.count(" | ") + "|---|", flush=True)
+        with tempfile.TemporaryDirectory() as made:
+            print(scan(chain, Path(made)).row("cold"), flush=True)
+            chain.move(asked.touched)
+            print(scan(chain, Path(made)).row(f"after {asked.touched:,} moved"), flush=True)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/synthetic", description=__doc__)
+    add = parser.add_argument
+    add("--seed", type=int, default=1)
+    add("--borrowers", type=int, default=100_000)
+    add("--head", type=int, default=25_000_000)
+    add("--touched", type=int, default=500, help="borrowers that change before the second scan")
+    add("--log-range", type=int, default=10_000, help="blocks per eth_getLogs; 0 for no limit")
+    add("--most-logs", type=int, help="logs in one answer")
+    add("--latency", type=float, default=0.0, help="seconds before each answer")
+    add("--rate", type=float, help="requests per second, above which they are refused")
+    add("--serve", type=Path, metavar="FILE", help="no scan: serve, deployments written to FILE")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
