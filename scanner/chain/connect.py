@@ -27,7 +27,7 @@ from scanner.chain.pinned import Chain
 from scanner.chain.secrets import Redactor
 from scanner.chain.transport import Endpoint, Record, Stats
 from scanner.chain.values import quantity
-from scanner.errors import EndpointError, UsageError
+from scanner.errors import EndpointError, ReadError, UsageError
 
 T = TypeVar("T")
 
@@ -197,6 +197,13 @@ class Node:
             reason=str(fault),
             fix="give a number, or latest",
         )
+
+    def final(self) -> Block | None:
+        """The newest block that the chain calls final; None where the node does not tell."""
+        try:
+            return self._wait(self.submit(header_of(self.client, "finalized")))
+        except (Refused, ReadError):
+            return None
 
     def hash_of(self, number: int) -> bytes:
         """The hash that the chain has for a block number now."""

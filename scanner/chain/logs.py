@@ -1,23 +1,23 @@
 """Logs in adaptive ranges: in order, checked, as columns.
 
 A node cannot prove that its log answer is complete (there is no root over a filtered subset); the
-protocols' own totals do that later. What can be checked is checked here, and a range is never
-skipped: it is asked smaller until one single block is refused, and that is an error.
+protocols' own totals do that later. What can be checked is checked here: whatever is near enough to
+the pinned block to be asked of its own chain (BLOCKHASH reaches 256 blocks back) must be of that
+chain, and a range is never skipped: it is asked smaller until one single block is refused, and that
+is an error.
 """
 
-import binascii
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from itertools import chain
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from scanner.chain.abi import U8
-from scanner.chain.client import Client, Refused
+from scanner.chain.client import LIES, Client, Form, Question, Refused
 from scanner.chain.faults import SHRINK, Fault, Kind, narrower
 from scanner.chain.headers import Block, header_of
+from scanner.chain.log_columns import Filter, LogChunk, columns
 from scanner.chain.transport import LOGS_LIMIT, Endpoint
 from scanner.chain.values import Untrue, hex_of
 
@@ -27,42 +27,7 @@ METHOD = "eth_getLogs"
 FIRST_SPAN, LONGEST_SPAN = 10_000, 1_000_000  # blocks
 MANY = 5_000  # logs in one answer, above which the span does not grow
 CLEAN = 20
-NEAR = 2_048  # blocks behind the pinned one within which a chunk names its last block's hash
-
-
-@dataclass(frozen=True)
-class LogChunk:
-    """All logs of the blocks `first` .. `last`, in block order.
-
-    Arrays: block[n], address[n, 20], topics[n, 4, 32] (zero where there are fewer),
-    topic_count[n], and words[n, 2, 32], the first two words of the data (zero where it is shorter).
-    `last_hash` is the hash of block `last` where that is within 2048 blocks of the pinned one, else
-    None.
-    """
-
-    first: int
-    last: int
-    last_hash: bytes | None
-    block: I64
-    address: U8
-    topics: U8
-    topic_count: npt.NDArray[np.int8]
-    words: U8
-
-    def __len__(self) -> int:
-        return len(self.block)
-
-
-class _Log(msgspec.Struct, gc=False):
-    address: str
-    topics: list[str]
-    blockNumber: str
-    blockHash: str
-    data: str = "0x"
-    removed: bool = False
-
-
-_logs = msgspec.json.Decoder(list[_Log])
+ANCESTORS = 256  # blocks whose hashes the EVM knows
 
 
 @dataclass
@@ -91,29 +56,61 @@ class Span:
             self.clean = 0
 
 
+@dataclass(frozen=True)
+class Way:
+    """By which way logs are asked.
+
+    Attributes
+    ----------
+    only : Endpoint, optional
+        Ask nobody else.
+    loose : bool
+        See `Filter`.
+    narrow : int
+        Ask for so many times fewer blocks than the endpoint allows.
+    trust : callable, optional
+        Whether an endpoint may be believed in history; see `Question`.
+    """
+
+    only: Endpoint | None = None
+    loose: bool = False
+    narrow: int = 1
+    trust: Callable[[Endpoint], Awaitable[bool]] | None = None
+
+
 class Finder:
-    """Asks for one filter's logs, for blocks up to the pinned one."""
+    """Asks for one filter's logs, for blocks up to the pinned one.
+
+    Parameters
+    ----------
+    final : int
+        Chunks that end above this block name the hash of their last one.
+    ancestors : callable
+        The hashes, as the pinned block's own chain has them, of blocks at most 256 before it; zero
+        where they are not known.
+    """
 
     def __init__(
         self,
         client: Client,
         pinned: Block,
-        addresses: Sequence[bytes],
-        topic0: Sequence[bytes],
+        asked: Filter,
         spans: dict[str, Span],
+        *,
+        final: int,
+        ancestors: Callable[[I64], Awaitable[U8]],
+        way: Way,
     ) -> None:
-        if not addresses:
+        if not asked.addresses:
             raise ValueError("logs of no address")
         self._client, self._pinned, self._spans = client, pinned, spans
-        self._addresses = [bytes(address) for address in dict.fromkeys(addresses)]
-        self._topic0 = [bytes(topic) for topic in dict.fromkeys(topic0)]
-        self._filter = b'"address":%b' % msgspec.json.encode(_texts(self._addresses))
-        if self._topic0:
-            self._filter += b',"topics":[%b]' % msgspec.json.encode(_texts(self._topic0))
+        self._asked, self._way, self._final, self._ancestors = asked, way, final, ancestors
+        self._members = asked.json()
 
     def span(self) -> int:
         """How many blocks to ask for next."""
-        return self._span(self._client.likely(METHOD)).blocks
+        endpoint = self._way.only or self._client.likely(METHOD)
+        return max(1, self._span(endpoint).blocks // self._way.narrow)
 
     def _span(self, endpoint: Endpoint) -> Span:
         return self._spans.setdefault(endpoint.name, Span())
@@ -135,11 +132,22 @@ class Finder:
                 waiting += [(low + width, high), (low, low + width - 1)]
                 continue
             try:
-                chunks.append(await self._ask(low, high, shrinkable=True))
+                chunks.append(await self._ask(low, high))
             except Refused as refused:
                 most = await self._narrow(refused, low, high)
                 waiting.append((low, high))
         return chunks
+
+    async def of_block(self, number: int, block_hash: bytes) -> LogChunk | None:
+        """The logs of one block by its hash: a node that lacks the block has to say so.
+
+        None where the node refuses to be asked by hash.
+        """
+        where = b'"blockHash":"0x%b"' % block_hash.hex().encode()
+        try:
+            return await self._put(where, number, number, block_hash)
+        except Refused:
+            return None
 
     async def _narrow(self, refused: Refused, low: int, high: int) -> int:
         """How many blocks to ask for after a refusal."""
@@ -162,99 +170,61 @@ class Finder:
     async def _single(self, block: int) -> bool:
         await self._client.pause()
         try:
-            await self._ask(block, block, shrinkable=True)
+            await self._ask(block, block)
         except Refused as refused:
             return refused.fault.kind not in (Kind.UNKNOWN, Kind.LIMIT)
         return True
 
-    async def _ask(self, low: int, high: int, *, shrinkable: bool) -> LogChunk:
-        params = b'[{%b,"fromBlock":%b,"toBlock":%b}]' % (self._filter, hex_of(low), hex_of(high))
-        last_hash = await self._hash(high)
+    async def _ask(self, low: int, high: int) -> LogChunk:
+        where = b'"fromBlock":%b,"toBlock":%b' % (hex_of(low), hex_of(high))
+        return await self._put(where, low, high, await self._hash(high))
 
-        def accept(raw: msgspec.Raw) -> LogChunk:
-            return self._columns(_logs.decode(raw), low, high, last_hash)
+    async def _put(self, where: bytes, low: int, high: int, last_hash: bytes | None) -> LogChunk:
+        params = b"[{%b,%b}]" % (self._members, where)
+        served: list[Endpoint] = []
 
-        chunk = await self._client.ask(
+        def form(endpoint: Endpoint) -> Form[LogChunk]:
+            served[:] = [endpoint]
+            return Form(params, lambda raw: columns(raw, self._asked, low, high, last_hash))
+
+        question = Question(
             METHOD,
-            params,
-            accept,
-            need=f"logs of blocks {low} to {high}",
-            shrinkable=shrinkable,
+            form,
+            f"logs of blocks {low} to {high}",
+            shrinkable=True,
             limit=LOGS_LIMIT,
+            only=self._way.only,
+            trust=self._way.trust if high <= self._final else None,
         )
-        self._span(self._client.likely(METHOD)).grow(high - low + 1, len(chunk))
+        for lies in range(1, LIES + 1):
+            chunk = await self._client.put(question)
+            try:
+                await self._same_chain(chunk)
+                break
+            except Untrue as untrue:
+                lie = Fault(Kind.LIE, str(untrue))
+                served[0].trouble = str(lie)
+                self._client.punish(served[0], lie, METHOD, "")
+                if lies == LIES:
+                    raise Refused(lie, served[0]) from None
+        self._span(served[0]).grow(high - low + 1, len(chunk))
         return chunk
+
+    async def _same_chain(self, chunk: LogChunk) -> None:
+        """Raise `Untrue` for a log of a block that is no ancestor of the pinned one."""
+        pinned = self._pinned
+        blocks, hashes = chunk.above(max(self._final, pinned.number - ANCESTORS - 1))
+        before = blocks < pinned.number
+        if before.any():
+            known = await self._ancestors(blocks[before])
+            wrong = known.any(axis=1) & (known != hashes[before]).any(axis=1)
+            for block in blocks[before][wrong]:
+                raise Untrue(f"a log of another block {block} than the chain's")
 
     async def _hash(self, block: int) -> bytes | None:
         if block == self._pinned.number:
             return self._pinned.hash
-        if self._pinned.number - block > NEAR:
+        if block <= self._final:
             return None
         header = await header_of(self._client, block)
         return header.hash
-
-    def _columns(self, logs: list[_Log], low: int, high: int, last_hash: bytes | None) -> LogChunk:
-        count = len(logs)
-        if any(log.removed for log in logs):
-            raise Untrue("a log of a block that was removed")
-        block = _numbers([log.blockNumber for log in logs])
-        if count and not (low <= int(block.min()) and int(block.max()) <= high):
-            raise Untrue("a log outside the range that was asked")
-        address = _matrix([log.address for log in logs], 20)
-        counts = np.fromiter((len(log.topics) for log in logs), np.int8, count)
-        if count and (int(counts.max()) > 4 or (self._topic0 and not counts.all())):
-            raise Untrue("a log with a wrong number of topics")
-        topics = np.zeros((count, 4, 32), np.uint8)
-        topics[np.arange(4) < counts[:, None]] = _matrix(
-            list(chain.from_iterable(log.topics for log in logs)), 32
-        )
-        words = _matrix([f"{log.data[:2]}{log.data[2:130]:0<128}" for log in logs], 64).reshape(
-            count, 2, 32
-        )
-        if not _among(address, self._addresses):
-            raise Untrue("a log of an address that was not asked for")
-        if self._topic0 and not _among(topics[:, 0], self._topic0):
-            raise Untrue("a log of an event that was not asked for")
-        if last_hash is not None:
-            ends = [log.blockHash for log in logs if int(log.blockNumber, 16) == high]
-            if ends and bool((_matrix(ends, 32) != np.frombuffer(last_hash, np.uint8)).any()):
-                raise Untrue(f"a log of another block {high} than the chain's")
-        if count and bool((np.diff(block) < 0).any()):
-            order = np.argsort(block, kind="stable")
-            block, address = block[order], address[order]
-            topics, counts, words = topics[order], counts[order], words[order]
-        return LogChunk(low, high, last_hash, block, address, topics, counts, words)
-
-
-def _texts(values: list[bytes]) -> list[str]:
-    return ["0x" + value.hex() for value in values]
-
-
-def _matrix(texts: list[str], size: int) -> U8:
-    """Hexadecimal strings of `size` bytes each as U8[n, size]; anything else is `Untrue`."""
-    try:
-        joined = np.frombuffer("".join(texts).encode("ascii"), np.uint8)
-        rows = joined.reshape(len(texts), 2 + 2 * size)
-        if bool((rows[:, :2] != (0x30, 0x78)).any()):
-            raise Untrue("a log with data that is not hexadecimal")
-        content = binascii.unhexlify(rows[:, 2:].tobytes())
-    except ValueError:  # also wrong lengths and characters beyond ASCII
-        content = None
-    if content is None:
-        raise Untrue("a log with data of the wrong length or kind")
-    return np.frombuffer(content, np.uint8).reshape(len(texts), size)
-
-
-def _numbers(texts: list[str]) -> I64:
-    padded = [text[:2] + text[2:].rjust(16, "0") for text in texts]
-    numbers = _matrix(padded, 8).reshape(-1).view(">u8")
-    if len(numbers) and int(numbers.max()) >= 1 << 62:
-        raise Untrue("a log of an impossible block")
-    return numbers.astype(np.int64)
-
-
-def _among(rows: U8, asked: list[bytes]) -> bool:
-    """Whether every row is one of the asked values."""
-    width = rows.shape[1]
-    wanted = np.frombuffer(b"".join(asked), f"S{width}")
-    return bool(np.isin(np.ascontiguousarray(rows).view(f"S{width}").reshape(-1), wanted).all())

@@ -27,7 +27,7 @@ ARBITRUM = 42161
 ARB_SYS_ADDRESS = bytes(19) + b"\x64"
 # On Arbitrum the EVM's own block number is Ethereum's; ArbSys knows the chain's own.
 # https://docs.arbitrum.io/build-decentralized-apps/arbitrum-vs-ethereum/block-numbers-and-time
-_ARB_SYS = Abi(
+ARB_SYS = Abi(
     "arb_sys",
     [
         {
@@ -175,8 +175,8 @@ class Aggregate:
         if self.chain_id == ARBITRUM:
             sys, last = ARB_SYS_ADDRESS, (block.number - 1,)
             first = [
-                Proof("block", sys, _ARB_SYS, "arbBlockNumber", (), _word(block.number)),
-                Proof("parent hash", sys, _ARB_SYS, "arbBlockHash", last, block.parent_hash),
+                Proof("block", sys, ARB_SYS, "arbBlockNumber", (), _word(block.number)),
+                Proof("parent hash", sys, ARB_SYS, "arbBlockHash", last, block.parent_hash),
             ]
         else:
             first = [

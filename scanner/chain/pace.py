@@ -15,6 +15,8 @@ FIRST_STEP, STEP = 40, 60  # clean answers before a second request is in flight,
 MARGIN = 0.95  # of what was measured to be allowed
 LOWEST = 0.2  # requests a second
 HOLD = 30.0  # seconds without objection before the rate grows
+SEARCH = 3.0  # the same while no rate was refused that is known to be one
+FEW = 4  # answers in a second: fewer say little about the limit
 FORGET = 900.0  # seconds after which a refused rate may be tried again
 
 
@@ -81,8 +83,11 @@ class Pace:
         if self._clean >= step and self.limit < self.most:
             self.limit, self._clean = self.limit + 1, 0
             self._call()
-        if self.rate is not None and now - self._grown >= HOLD:
-            self._grown, grown = now, self.rate + max(0.25, self.rate / 20)
+        hold = SEARCH if self._ceiling is None else HOLD
+        if self.rate is not None and now - self._grown >= hold:
+            self._grown = now
+            more = self.rate / 4 if self._ceiling is None else self.rate / 20
+            grown = self.rate + max(0.25, more)
             if now - self._objected >= FORGET:
                 self._ceiling = None
             if self._ceiling is None or grown < self._ceiling:
@@ -92,9 +97,9 @@ class Pace:
         """The endpoint objected. Call once for all requests that were in flight together."""
         now = self._clock()
         if self.rate is None:
-            self.rate = MARGIN * self._since(now - 1.0)
-            surely = self.rate >= 4  # enough answers in that second to know the limit well
-            self._ceiling = self.rate / MARGIN if surely else None
+            second = self._since(now - 1.0)
+            self.rate = max(1.0, MARGIN * second)
+            self._ceiling = second if second >= FEW else None
         else:
             span, answers = now - self._objected, self._since(self._objected)
             self._ceiling = self.rate

@@ -4,9 +4,9 @@ There is no way to name another block through it, so nothing read by one adapter
 states of the chain.
 """
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +16,10 @@ from scanner.chain.abi import U8
 from scanner.chain.bulk import Bulk, Progress, bulk
 from scanner.chain.calls import Call, Failed
 from scanner.chain.headers import Block
-from scanner.chain.logs import Finder, LogChunk
-from scanner.chain.multicall3 import Aggregate
+from scanner.chain.history import ANY, History
+from scanner.chain.log_columns import I64, LogChunk
+from scanner.chain.logs import Way
+from scanner.chain.multicall3 import ARB_SYS, ARB_SYS_ADDRESS, ARBITRUM, Aggregate
 from scanner.chain.packages import imported
 from scanner.chain.small import read
 from scanner.chain.transport import Stats
@@ -26,7 +28,7 @@ from scanner.chain.values import data, hex_of
 if TYPE_CHECKING:
     from scanner.chain.connect import Node
 
-__all__ = ["Block", "Bulk", "Call", "Chain", "Failed", "LogChunk"]
+__all__ = ["Block", "Bulk", "Call", "Chain", "Failed", "LogChunk", "Way"]
 
 _MULTICALL3 = abi.load("multicall3")
 _NESTED = 25  # calls that share what comes before them
@@ -165,6 +167,8 @@ class Chain:
         topic0: Sequence[bytes],
         first: int,
         last: int | None = None,
+        *,
+        way: Way = ANY,
     ) -> Iterator[LogChunk]:
         """Logs of `addresses` whose first topic is one of `topic0` (any, if empty), in order.
 
@@ -172,22 +176,51 @@ class Chain:
         `first` .. `last` without gaps; the next ranges are fetched while one is worked on.
         Raises `ReadError`.
         """
-        node, end = self._node, self.block.number
-        end = end if last is None else min(last, end)
-        finder = Finder(node.client, self.block, addresses, topic0, node.spans)
-        ahead = 1  # until one answer told how wide a range may be
-        pending: deque[Any] = deque()
-        try:
-            while first <= end or pending:
-                while first <= end and len(pending) < ahead:
-                    upto = min(end, first + finder.span() - 1)
-                    pending.append(node.submit(finder.fetch(first, upto)))
-                    first = upto + 1
-                yield from node.result(pending.popleft())
-                ahead = max(1, node.concurrency)
-        finally:
-            for future in pending:
-                future.cancel()
+        return History(self._node, self, addresses, topic0, way).logs(first, last)
+
+    def tip_logs(
+        self, addresses: Sequence[bytes], topic0: Sequence[bytes], first: int
+    ) -> Iterator[LogChunk]:
+        """The logs of each block from the pinned one down to `first`, asked by the block's hash.
+
+        A node that is behind answers a range as if nothing had happened; asked by a hash it has to
+        say that it lacks the block. Ends early where a node cannot be asked that way, or after 256
+        blocks. Raises `ReadError`.
+        """
+        return History(self._node, self, addresses, topic0, ANY).tip(first)
+
+    @cached_property
+    def final(self) -> Block | None:
+        """The newest block that cannot be reorganised away; None where the node names none."""
+        return self._node.final()
+
+    def ancestors(self) -> Callable[[I64], Coroutine[Any, Any, U8]]:
+        """A job for the node's loop: hashes, [n, 32], of blocks before the pinned one.
+
+        As its own chain has them (BLOCKHASH): zero for those more than 256 blocks away, and on
+        chains that do not know it.
+        """
+        node, aggregate = self._node, self._multicall()
+        selector, where = _MULTICALL3.selector("getBlockHash"), aggregate.address
+        if self.chain_id == ARBITRUM:
+            selector, where = ARB_SYS.selector("arbBlockHash"), ARB_SYS_ADDRESS
+
+        async def hashes(blocks: I64) -> U8:
+            calls = abi.pack(selector, blocks)
+            targets = np.broadcast_to(np.frombuffer(where, np.uint8), (len(calls), 20))
+            found = await bulk(
+                node.client,
+                aggregate,
+                node.budget,
+                targets,
+                calls,
+                1,
+                gas=GAS_PER_CALL,
+                concurrency=node.concurrency,
+            )
+            return found.words[:, 0]
+
+        return hashes
 
     def code_at(self, address: bytes) -> bytes:
         """The contract code at the pinned block; empty where there is none."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from scanner.chain.logs import LogChunk
+from scanner.chain.log_columns import LogChunk
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
-from scanner.chain.logs import LogChunk
+from scanner.chain.log_columns import LogChunk
 from scanner.chain.pinned import Chain
 from scanner.core.states import States
 from scanner.deployments import Market

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
-from scanner.chain.logs import LogChunk
+from scanner.chain.log_columns import LogChunk
 from scanner.chain.pinned import Call, Chain, Failed
 from scanner.core.positions import Feed, Token
 from scanner.core.states import States
