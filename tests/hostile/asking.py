@@ -10,7 +10,7 @@ from hostile.upstream import aggregate
 from hostile.wire import compact
 
 WHOLE = {"fromBlock": "0x0", "toBlock": hex(1000), "address": ["0x" + "11" * 20]}
-BIG = {"to": "0x" + "ca" * 20, "data": aggregate(300)}  # 67 KB of call data, 38 KB of answer
+BIG = {"to": "0x" + "ca" * 20, "data": aggregate(150)}  # 34 KB of call data, 24 KB of answer
 MOST = 2 << 20  # bytes read of one answer
 QUESTIONS: dict[str, list[Any]] = {
     "eth_chainId": [],

@@ -66,7 +66,8 @@ def test_each_variant_strikes_once_and_then_passes(node: Upstream, one: Variant)
         clean = ask(proxy.url, method)
         assert clean.end == "kept"
         assert clean.answer == {"jsonrpc": "2.0", "id": 5, "result": truth}
-        assert (heard.raw, heard.end) != (clean.raw, clean.end)
+        if one.name != "trickle":  # the same bytes, only late
+            assert (heard.raw, heard.end) != (clean.raw, clean.end)
         assert proxy.struck[one.id] == made.times
         assert proxy.asked == [method] * (start + 1)
 
