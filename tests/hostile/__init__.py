@@ -19,6 +19,9 @@ from hostile.mixture import flip_flop, mixture
 from hostile.server import HostileProxy
 from hostile.wire import Reply
 
+for _id in sorted(CATALOGUE):  # as in the specification, whatever was imported first
+    CATALOGUE[_id] = CATALOGUE.pop(_id)
+
 __all__ = [
     "CATALOGUE",
     "NOT_APPLICABLE",

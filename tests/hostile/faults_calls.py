@@ -190,9 +190,9 @@ for _name, _code, _text in (
         _name,
         _gone(_code, _text),
         "T",
-        "from the `first` (20th) read on, the state up to the head is gone; a newer pin is served",
+        "from the `first` (5th) read on, the state up to the head is gone; a newer pin is served",
         methods=STATE,
-        first=20,
+        first=5,
         heals=True,
     )
 
