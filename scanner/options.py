@@ -40,6 +40,13 @@ Examples:
 The first scan of a chain reads its history once; a later one reads only what changed.
 """
 
+DOCTOR_EXAMPLES = """\b
+Examples:
+  bandscan doctor --rpc http://localhost:8545
+  bandscan doctor --rpc https://one.example/key --rpc https://two.example/key --chain ethereum
+  bandscan doctor --chain base --json
+"""
+
 
 def _default_store() -> Path:
     from scanner.store import default_directory
@@ -104,17 +111,34 @@ covering = _all(
     _json("JSON instead of a table, to a file, or to stdout where none is named."),
 )
 
+_rpc = click.option(
+    "--rpc",
+    metavar="URL",
+    multiple=True,
+    callback=arguments.endpoints,
+    help="A JSON-RPC endpoint; several are tried in this order. Never stored, never shown."
+    " The chain's public ones where none is given."
+    "  [env var: BANDSCAN_RPC, several separated by blanks or commas]",
+)
+
+examining = _all(
+    _rpc,
+    chain("Which chain they should serve; the first one's where none is named."),
+    _markets,
+    click.option(
+        "--patience",
+        type=arguments.Positive("SECONDS"),
+        default=60.0,
+        show_default=True,
+        help="How long to examine; what was not asked by then is unknown.",
+    ),
+    _json("JSON instead of a table, to a file, or to stdout where none is named."),
+    click.option("--wide", is_flag=True, help="All columns, at any width."),
+)
+
 scanning = _all(
     chain("Which chain; the one of the endpoint where none is named."),
-    click.option(
-        "--rpc",
-        metavar="URL",
-        multiple=True,
-        callback=arguments.endpoints,
-        help="A JSON-RPC endpoint; several are tried in this order. Never stored, never shown."
-        " The chain's public ones where none is given."
-        "  [env var: BANDSCAN_RPC, several separated by blanks or commas]",
-    ),
+    _rpc,
     _markets,
     store,
     click.option(

@@ -26,9 +26,10 @@ T = TypeVar("T")
 
 MOST = 80  # requests to one endpoint
 TRIES = 3  # of one question, while the fault is one of the moment
-QUESTION = 15.0  # seconds for one answer
+QUESTION = 10.0  # seconds for one answer
 HELLO = 10.0  # seconds until the first answer
 _OF_THE_MOMENT = frozenset({Kind.BUSY, Kind.RATE, Kind.LAG})
+_PASSING = frozenset({Kind.BUSY, Kind.RATE, Kind.QUOTA, Kind.TIMEOUT})
 
 
 class Unknown(Exception):
@@ -41,6 +42,11 @@ class Declined(Unknown):
     def __init__(self, fault: Fault) -> None:
         super().__init__(str(fault))
         self.fault = fault
+
+    @property
+    def passing(self) -> bool:
+        """Whether another moment may bring another answer."""
+        return self.fault.kind in _PASSING
 
 
 class Probe:

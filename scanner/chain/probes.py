@@ -13,16 +13,15 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from scanner.chain.bulk import Budget, Shape
 from scanner.chain.faults import SHRINK, Kind, narrower
-from scanner.chain.found import Batch, Found, Head, Logs, OldLogs, State, Tag
+from scanner.chain.found import Found, Head, Logs, OldLogs, State, Tag
 from scanner.chain.headers import Block
-from scanner.chain.lens import LONGEST_INIT_CODE, packed, params, sorted_calls
-from scanner.chain.multicall3 import ARBITRUM, Aggregate, tuples
+from scanner.chain.multicall3 import Aggregate
 from scanner.chain.packages import imported
+from scanner.chain.paths import try_paths
 from scanner.chain.probe import Declined, Probe, Unknown
-from scanner.chain.transport import LOGS_LIMIT, Path
-from scanner.chain.values import Untrue, data, hex_of, quantity
+from scanner.chain.transport import LOGS_LIMIT
+from scanner.chain.values import data, hex_of, quantity
 from scanner.chain.widest import LOGS, STATE, Bounds, No, widest
 
 T = TypeVar("T")
@@ -30,8 +29,6 @@ T = TypeVar("T")
 LONGEST = 1_000_000  # blocks of one log request: a scan asks for no more
 OLD_LOGS = 2_000  # blocks asked for old logs, at most
 LOG_TRIES, STATE_TRIES, PULSES = 15, 8, 10
-TRIAL = 8  # calls to try a path with
-_IDENTITY = bytes(19) + b"\x04"  # the precompile that answers what it is given, on every chain
 _TOO_WIDE = SHRINK | {Kind.UNKNOWN, Kind.LIMIT, Kind.BUSY, Kind.GONE, Kind.ADDRESSES}
 EMPTY = "an empty multicall answer"
 _NONE = np.zeros(0, np.int64)
@@ -42,8 +39,8 @@ class Plan:
     """What is known beforehand.
 
     `chain_id`: the chain wanted, None = any. `lag`: blocks behind the head that are safe to pin.
-    `since`: the block from which Multicall3 is there, where that is known. `old`: a block and the contracts that logged there (none: Multicall3, which never logs); of
-    the chain's own markets, once the chain is known.
+    `since`: the block from which Multicall3 is there, where that is known. `old`: a block, and the
+    contracts that logged there (none: Multicall3, which never logs). All of a chain.
     """
 
     chain_id: int | None
@@ -89,7 +86,7 @@ class _Examination:
         found.logs = self._try("logs", lambda: self._logs(pinned))
         found.latency_ms = self._try("latency_ms", self._latency)
         if block is not None:
-            self._paths(block)
+            try_paths(probe, found, replace(self.here, block=block))
         found.safe = self._try("safe", lambda: self._tag("safe"))
         found.finalized = self._try("finalized", lambda: self._tag("finalized"))
         if found.logs is not None and found.logs.blocks:
@@ -182,6 +179,8 @@ class _Examination:
         try:
             count = self._ask_logs(contracts or [self.here.address], first, last)
         except Declined as no:
+            if no.passing:
+                raise
             return OldLogs(first, last, False, None, str(no))
         return OldLogs(first, last, True, count if contracts else None, None)
 
@@ -197,6 +196,8 @@ class _Examination:
             try:
                 how[depth] = self._old_state(self.head - depth)
             except Declined as no:
+                if no.passing:
+                    raise
                 return No(no.fault)
             return None
 
@@ -229,73 +230,6 @@ class _Examination:
         # Its code needs newer rules than that block's. Zero would be no proof of anything.
         self.probe.ask("eth_getBalance", b'["0x%040x",%b]' % (0, hex_of(number)), _balance)
         return "answered"
-
-    # --- many calls in one
-
-    def _paths(self, block: Block) -> None:
-        """Which paths are offered, and how many calls the best of them takes."""
-        found = self.found
-        here = replace(self.here, block=block)
-        best = Path.AGGREGATE
-        for path, name in ((Path.CREATE, "create_and_revert"), (Path.OVERRIDE, "state_override")):
-            if here.chain_id == ARBITRUM:
-                found.unknown[name] = "not used on this chain: its calls see another block number"
-                continue
-            try:
-                self._many(here, path, TRIAL)
-                best, offered = path, True
-            except Declined as no:
-                offered = False
-                found.unknown[name] = str(no)
-            except Unknown as why:
-                found.unknown[name] = str(why)
-                continue
-            setattr(found, name, offered)
-        found.batch = self._try("batch", lambda: self._batch(here, best))
-
-    def _batch(self, here: Aggregate, path: Path) -> Batch:
-        """The largest batch a scan would ask for, halved until it is taken."""
-        short = Shape(20, 33, 1)
-        if path is Path.CREATE:
-            short = Shape(-(-20 * 100_000 // (LONGEST_INIT_CODE - 1_024)), 33, 1)
-        wanted = count = Budget().calls(Shape(192, 160, 1) if path is Path.AGGREGATE else short)
-        refusal = None
-        while True:
-            tally = self.probe.node.stats.methods["eth_call"]
-            sent, received = tally.sent, tally.received
-            try:
-                self._many(here, path, count)
-            except Declined as no:
-                if count <= TRIAL:
-                    raise
-                refusal, count = str(no), count // 2
-                continue
-            size = tally.sent - sent, tally.received - received
-            return Batch(path, count, wanted, refusal, *size)
-
-    def _many(self, here: Aggregate, path: Path, count: int) -> None:
-        """So many calls in one request; each answer is known beforehand."""
-        given = np.zeros((count, 32), np.uint8)
-        given[:, 28:] = np.arange(1, count + 1, dtype=">u4").view(np.uint8).reshape(-1, 4)
-        targets = np.tile(np.frombuffer(_IDENTITY, np.uint8), (count, 1))
-        if path is Path.AGGREGATE:
-            structs = tuples(targets, given)
-            sizes = np.full(count, structs.shape[1], np.int64)
-            sent = here.params(structs.tobytes(), sizes)
-        else:
-            calls = sorted_calls(targets, given)
-            lens, content = packed(calls, np.arange(count, dtype=np.int64), 1)
-            sent = params(lens, content, path, here.block.number)
-
-        def accept(raw: msgspec.Raw) -> None:
-            if path is Path.AGGREGATE:
-                good, words = here.accept(raw, count).columns(1)
-            else:
-                good, words = lens.accept(raw, here)
-            if not good.all() or bool((words[:, 0] != given).any()):
-                raise Untrue("its answers are not those of the calls")
-
-        self.probe.ask("eth_call", sent, accept, reverts=path is Path.CREATE)
 
 
 def _text(bounds: Bounds) -> str | None:
