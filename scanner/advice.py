@@ -9,14 +9,14 @@ from scanner.outputs.words import count, duration
 
 OLD_HEAD = 180  # seconds
 MANY_REQUESTS = 5_000  # log requests of a first scan
-FEW_BLOCKS = 1_000  # of one log request, where no market is known
+FEW_BLOCKS = 1_000  # of one log request
 LONG_STATE = 100_000  # blocks of state that serve most scans of old blocks
 OTHERWISE = "give another endpoint, or import a borrower list (--accounts)"
 
 
 def obstacle(found: Found, chain_id: int | None) -> str | None:
     """Why no scan can be made there; None = one can."""
-    why = found.unknown
+    why = found.reasons
     if not found.reachable:
         return f"cannot be used: {why.get('chain_id', 'no answer')}"
     if found.chain_id != chain_id:
@@ -76,7 +76,8 @@ def _logs(found: Found, first: Mapping[str, Any] | None, rows: Sequence[Market])
             f"refuses the logs of block {old.from_block:,}: a first scan is not possible there;"
             f" {OTHERWISE}"
         )
-    if old is not None and old.answered and old.logs == 0:
+    wide = old is not None and old.to_block - old.from_block + 1 >= FEW_BLOCKS
+    if old is not None and old.answered and old.logs == 0 and wide:
         told.append(
             f"answers no log at block {old.from_block:,}, where the earliest market begins: it may"
             " have dropped old logs; a scan's totals would show what is missing"
@@ -100,7 +101,7 @@ def _reads(found: Found) -> list[str]:
     told = []
     if found.state_override is False and found.create_and_revert:
         told.append(
-            "does not offer state overrides: reads go as init code, in requests of half the size"
+            "does not offer state overrides: reads go as init code, at most 48 KB in a request"
         )
     if found.state_override is False and found.create_and_revert is False:
         told.append(
@@ -118,6 +119,6 @@ def _reads(found: Found) -> list[str]:
             " second are left"
         )
     for tag in ("safe", "finalized"):
-        if getattr(found, tag) is None and tag in found.unknown:
+        if getattr(found, tag) is None and tag in found.reasons:
             told.append(f"knows no {tag} block: --block {tag} cannot be used")
     return told

@@ -71,7 +71,7 @@ class Batch:
 
 @dataclass
 class Found:
-    """Everything measured of one endpoint; None = not known, and `unknown` says why."""
+    """Everything measured of one endpoint; None = not known. `reasons`: why that, or why no."""
 
     endpoint: str
     reachable: bool = False
@@ -93,4 +93,4 @@ class Found:
     requests_per_second: float | None = None  # None: nobody objected
     requests: int = 0
     seconds: float = 0.0
-    unknown: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)

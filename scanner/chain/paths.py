@@ -31,22 +31,22 @@ def try_paths(probe: Probe, found: Found, here: Aggregate) -> None:
     best = Path.AGGREGATE
     for path, name in _NAMES.items():  # the best one last
         if here.chain_id == ARBITRUM:
-            found.unknown[name] = "not used on this chain: its calls see another block number"
+            found.reasons[name] = "not used on this chain: its calls see another block number"
             continue
         try:
             _many(probe, here, path, TRIAL)
             offered: bool | None = True
             best = path
         except Declined as no:
-            offered, found.unknown[name] = None if no.passing else False, str(no)
+            offered, found.reasons[name] = None if no.passing else False, str(no)
         except Unknown as why:
-            found.unknown[name] = str(why)
+            found.reasons[name] = str(why)
             continue
         setattr(found, name, offered)
     try:
         found.batch = _largest(probe, here, best)
     except Unknown as why:
-        found.unknown["batch"] = str(why)
+        found.reasons["batch"] = str(why)
 
 
 def _largest(probe: Probe, here: Aggregate, path: Path) -> Batch:

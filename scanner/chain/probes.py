@@ -57,7 +57,7 @@ def examined(probe: Probe, plan: Plan) -> Found:
         found.chain_id = probe.meet()
         found.reachable = True
     except Unknown as why:
-        found.unknown["chain_id"] = str(why)
+        found.reasons["chain_id"] = str(why)
     if found.chain_id is not None and plan.chain_id in (None, found.chain_id):
         _Examination(probe, plan, found).run(found.chain_id)
     found.requests, found.seconds = probe.node.stats.requests, round(probe.seconds, 1)
@@ -101,7 +101,7 @@ class _Examination:
         try:
             return measure()
         except Unknown as why:
-            self.found.unknown[what] = str(why)
+            self.found.reasons[what] = str(why)
             return None
 
     def _client(self) -> str:
@@ -168,7 +168,7 @@ class _Examination:
         except Unknown as why:
             if not bounds.taken:
                 raise
-            self.found.unknown["logs"] = f"wider ones: {why}"
+            self.found.reasons["logs"] = f"wider ones: {why}"
         if not bounds.taken and bounds.fault is not None:
             raise Unknown(str(bounds.fault))
         return Logs(bounds.taken, bounds.refused, _text(bounds), round(max(seconds), 3))
@@ -204,7 +204,7 @@ class _Examination:
         try:
             widest(attempt, bounds, steps, whole, STATE_TRIES if near < whole else 0)
         except Unknown as why:
-            self.found.unknown["state"] = f"older than {bounds.taken} blocks: {why}"
+            self.found.reasons["state"] = f"older than {bounds.taken} blocks: {why}"
         taken = bounds.taken
         return State(taken, taken >= whole, how[taken], bounds.refused, _text(bounds))
 

@@ -49,10 +49,7 @@ def _details(screen: Screen, row: Row, chain: str | None) -> None:
     if first is not None:
         lines.append(Text(_sentence(first, str(chain))))
     if row["usable"]:
-        lines += [
-            Text(words.one_line(f"{name.replace('_', ' ')} unknown: {why}"), "dim")
-            for name, why in row["unknown"].items()
-        ]
+        lines += [Text(_reason(row, name, why), "dim") for name, why in row["reasons"].items()]
     if lines:
         screen.print(Text(f"{row['endpoint']}:", "bold"))
     for line in lines:
@@ -65,6 +62,12 @@ def _sentence(first: Row, chain: str) -> str:
         f" {words.count(first['blocks'], 'block')} (from {first['from_block']:,}) of"
         f" {words.count(first['markets'], 'market')}, about {words.duration(first['seconds'])}"
     )
+
+
+def _reason(row: Row, name: str, why: str) -> str:
+    value = row[name]
+    kind = " unknown" if value is None else " refused" if value is False else ""
+    return words.one_line(f"{name.replace('_', ' ')}{kind}: {why}")
 
 
 def _plain(value: Any, cell: Callable[[Any], str]) -> str:
@@ -87,7 +90,7 @@ def _head(head: Row) -> str:
 def _age(seconds: int) -> str:
     for unit, letter in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * unit:
-            return f"{seconds // unit:,} {letter}"
+            return f"{round(seconds / unit):,} {letter}"
     return f"{seconds} s"
 
 

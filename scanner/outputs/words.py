@@ -235,17 +235,15 @@ def duration(seconds: object) -> str:
     """A length of time in its largest fitting unit.
 
     >>> duration(0.2), duration(45), duration(840), duration(3 * 3600), duration(9e6)
-    ('less than a second', '45 seconds', '14 minutes', '3 hours', '104 days')
+    ('1 second', '45 seconds', '14 minutes', '3 hours', '104 days')
     """
     length = number(seconds)
     if length is None:
         return MISSING
-    if length < 1:
-        return "less than a second"
     for unit, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if length >= 2 * unit:
             return count(round(length / unit), name)
-    return count(round(length), "second")
+    return count(max(1, round(length)), "second")
 
 
 def short_hex(text: object, head: int = 6, tail: int = 4) -> str:
