@@ -175,6 +175,8 @@ class _Examination:
 
     def _old_logs(self, chain_id: int, width: int) -> OldLogs:
         first, contracts = self.plan.old(chain_id)
+        if first > self.head:
+            raise Unknown(f"the earliest market begins at block {first}, after the head")
         last = min(self.head, first + min(width, OLD_LOGS) - 1)
         try:
             count = self._ask_logs(contracts or [self.here.address], first, last)

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -245,6 +246,53 @@ def test_old_state_must_prove_itself(chain: LocalChain, proxy: Proxy, lie: str) 
     proxy.before = before
     state = examined(proxy.url)["state"]
     assert (state["blocks"], state["how"]) == (64, "proven")
+
+
+@pytest.mark.parametrize("overrides", [True, False])
+def test_without_multicall3_its_code_must_be_lent(proxy: Proxy, overrides: bool) -> None:
+    """Usable where a state override lends it, and then told as "lent"; else not."""
+
+    def before(question: Question, number: int) -> Question | Reply:
+        if question["method"] == "eth_getCode":
+            return 200, b'{"jsonrpc":"2.0","id":%d,"result":"0x"}' % question["id"]
+        if question["method"] == "eth_call":
+            call, block, *lent = question["params"]
+            if not overrides and lent:
+                return refusal(question, "too many arguments", -32602)
+            if not lent:
+                call = {**call, "to": "0x" + "5a" * 20}
+            return {**question, "params": [call, block, *lent]}
+        return question
+
+    proxy.before = before
+    row = examined(proxy.url)
+    assert row["multicall3"] is False
+    assert row["usable"] is row["reads"] is overrides
+    if overrides:
+        assert (row["state"]["how"], row["state"]["whole"]) == ("lent", True)
+        assert row["batch"]["path"] == "state override"
+    else:
+        assert row["obstacle"].startswith("has no Multicall3, and accepts no state override")
+        assert row["state"] is row["batch"] is row["first_scan"] is None
+
+
+def test_an_endpoint_that_hangs_costs_no_more_than_the_patience(proxy: Proxy) -> None:
+    """What it does not answer in time is unknown."""
+    held = threading.Event()
+
+    def before(question: Question, number: int) -> Question:
+        if question["method"] in ("eth_getLogs", "eth_blockNumber"):
+            held.wait(30)
+        return question
+
+    proxy.before = before
+    row = examined(proxy.url, "--patience", 2)
+    held.set()
+    assert row["seconds"] < 4
+    assert row["reads"] is True
+    assert row["logs"] is None
+    assert "no answer within" in row["obstacle"] or "no time" in row["obstacle"]
+    assert not row["usable"]
 
 
 def test_another_chain_is_not_usable(chain: LocalChain, proxy: Proxy) -> None:
