@@ -23,6 +23,7 @@ from scanner.commands import (
     COMPLETE,
     INCOMPLETE,
     USAGE,
+    doctor,
     history,
     levels,
     lists,
@@ -112,6 +113,7 @@ for _command in (
     history.diff,
     history.scans,
     protocols.protocols,
+    doctor.doctor,
     report.report,
     serve.serve,
 ):

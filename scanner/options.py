@@ -20,6 +20,7 @@ Examples:
   bandscan positions ETH --side long --sort at-risk --limit 50
   bandscan levels ETH --at 1781
   bandscan history ETH --days 7
+  bandscan doctor --rpc http://localhost:8545
   bandscan account 0x6d1c0e7f9f6dd1f0cbad4a3a3f4a6a3f3a1b2c3d
 
 \b
@@ -38,6 +39,13 @@ Examples:
   bandscan scan --rpc http://localhost:8545 --deployments mine.toml --store ./store
 
 The first scan of a chain reads its history once; a later one reads only what changed.
+"""
+
+DOCTOR_EXAMPLES = """\b
+Examples:
+  bandscan doctor --rpc http://localhost:8545
+  bandscan doctor --rpc https://one.example/key --rpc https://two.example/key --chain ethereum
+  bandscan doctor --chain base --json
 """
 
 
@@ -104,17 +112,34 @@ covering = _all(
     _json("JSON instead of a table, to a file, or to stdout where none is named."),
 )
 
+_rpc = click.option(
+    "--rpc",
+    metavar="URL",
+    multiple=True,
+    callback=arguments.endpoints,
+    help="A JSON-RPC endpoint; several are tried in this order. Never stored, never shown."
+    " The chain's public ones where none is given."
+    "  [env var: BANDSCAN_RPC, several separated by blanks or commas]",
+)
+
+examining = _all(
+    _rpc,
+    chain("Which chain they should serve; the first one's where none is named."),
+    _markets,
+    click.option(
+        "--patience",
+        type=arguments.Positive("SECONDS"),
+        default=60.0,
+        show_default=True,
+        help="How long to examine; what was not asked by then is unknown.",
+    ),
+    _json("JSON instead of a table, to a file, or to stdout where none is named."),
+    click.option("--wide", is_flag=True, help="All columns, at any width."),
+)
+
 scanning = _all(
     chain("Which chain; the one of the endpoint where none is named."),
-    click.option(
-        "--rpc",
-        metavar="URL",
-        multiple=True,
-        callback=arguments.endpoints,
-        help="A JSON-RPC endpoint; several are tried in this order. Never stored, never shown."
-        " The chain's public ones where none is given."
-        "  [env var: BANDSCAN_RPC, several separated by blanks or commas]",
-    ),
+    _rpc,
     _markets,
     store,
     click.option(

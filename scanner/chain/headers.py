@@ -29,6 +29,19 @@ class _Header(msgspec.Struct):
 _header = msgspec.json.Decoder(_Header | None)
 
 
+def decoded(raw: msgspec.Raw) -> Block | None:
+    """A header as a node sends it; None where it has no such block. Raises `Untrue`."""
+    header = _header.decode(raw)
+    if header is None:
+        return None
+    return Block(
+        quantity(header.number),
+        data(header.hash, 32),
+        data(header.parentHash, 32),
+        quantity(header.timestamp),
+    )
+
+
 async def header_of(client: Client, block: int | str) -> Block:
     """The header of a number or a tag.
 
@@ -37,17 +50,11 @@ async def header_of(client: Client, block: int | str) -> Block:
     """
 
     def accept(raw: msgspec.Raw) -> Block:
-        header = _header.decode(raw)
-        if header is None:
+        found = decoded(raw)
+        if found is None:
             if isinstance(block, int):
                 raise Refusal(Fault(Kind.LAG, f"block {block} is not known yet"))
             raise Refusal(Fault(Kind.REVERT, f"there is no {block} block here"))
-        found = Block(
-            quantity(header.number),
-            data(header.hash, 32),
-            data(header.parentHash, 32),
-            quantity(header.timestamp),
-        )
         if isinstance(block, int) and found.number != block:
             raise Untrue(f"block {found.number} where {block} was asked")
         return found

@@ -102,6 +102,7 @@ class Endpoint:
         self.strikes = 0  # faults in a row
         self.trouble = ""  # the last fault, for messages
         self.pace = pace
+        self.zipped = False  # whether an answer came compressed
         self.path: Path | None = None  # how bulk reads reach it, once tried
         self.closed: set[Path] = set()  # paths that it does not offer
         self.checking = asyncio.Lock()
@@ -123,6 +124,7 @@ class Endpoint:
                 self._url, data=body, headers=_HEADERS, allow_redirects=False, timeout=TIMEOUT
             ) as response:
                 status, wait = response.status, response.headers.get("Retry-After")
+                self.zipped |= response.headers.get("Content-Encoding") == "gzip"
                 content = await _bounded(response, limit)
         except _TooLong:
             fault = Fault(Kind.ANSWER, f"the answer is longer than {limit} bytes", status=status)

@@ -6,10 +6,11 @@ lists.py       bands, ticks, positions, account
 levels.py      levels
 history.py     scans, history, diff
 report.py      report
+doctor.py      doctor
 serve.py       serve
 
 Nothing heavy is imported before a command runs.
 """
 
-COMPLETE, USAGE, INCOMPLETE = 0, 2, 3
-"""Exit codes of the commands; 4 is an error's own: no endpoint was usable."""
+COMPLETE, USAGE, INCOMPLETE, UNUSABLE = 0, 2, 3, 4
+"""Exit codes of the commands. 4, no endpoint was usable, is mostly an error's own."""

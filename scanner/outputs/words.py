@@ -231,6 +231,21 @@ def count(value: int, one: str, many: str = "") -> str:
     return f"{value:,} {one if value == 1 else many or one + 's'}"
 
 
+def duration(seconds: object) -> str:
+    """A length of time in its largest fitting unit.
+
+    >>> duration(0.2), duration(45), duration(840), duration(3 * 3600), duration(9e6)
+    ('1 second', '45 seconds', '14 minutes', '3 hours', '104 days')
+    """
+    length = number(seconds)
+    if length is None:
+        return MISSING
+    for unit, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if length >= 2 * unit:
+            return count(round(length / unit), name)
+    return count(max(1, round(length)), "second")
+
+
 def short_hex(text: object, head: int = 6, tail: int = 4) -> str:
     """
     >>> short_hex("0x6d1c0e7f9f6dd1f0cbad4a3a3f4a6a3f3a1b2c3d"), short_hex("0x12")

@@ -34,7 +34,9 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", **changes}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["scan", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["scan", "--help"], ["doctor", "--help"], ["--version"]]
+)
 def test_help_imports_nothing_heavy(arguments):
     """Neither the chain client nor the tables, nor rich: sys.modules afterwards says so."""
     code = (
