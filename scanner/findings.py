@@ -1,7 +1,7 @@
 """From surveyed markets to the document and the two tables: what a scan has found."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scanner import certificate
@@ -19,11 +19,12 @@ FEEDS_APART = 0.005  # a market whose feed differs more than this from spot is n
 
 @dataclass(frozen=True)
 class Surveyed:
-    """One market, read, translated and checked against its referee."""
+    """One market, read, translated and checked against its referee; `problems` are of the way."""
 
     row: Market
     survey: Survey
     parity: Parity
+    problems: list[Problem] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def findings(
     surveys = [one.survey for one in surveyed]
     holdings = [survey.holdings for survey in surveys]
     problems = [*problems, *(problem for survey in surveys for problem in survey.problems)]
+    problems += [problem for one in surveyed for problem in one.problems]
     shocks: list[tuple[str, list[Exposure | None]]] = []
     lists: dict[str, list[Any]] = {"drivers": [], "bands": [], "ticks": []}
     feeds: list[dict[str, Any]] = [{} for _ in surveyed]

@@ -6,16 +6,16 @@ number of borrowers. Every step is one transaction; a killed run goes on where i
 does a scan whose block has grown too old, at a newer one.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from scanner.chain.connect import Node
-from scanner.chain.pinned import Chain
+from scanner.chain.pinned import Chain, Way
 from scanner.core.states import States, keys
-from scanner.errors import ReadError
+from scanner.errors import Problem, ReadError
+from scanner.gaps import Anchored, Doubt, ways
 from scanner.opening import Opened
 from scanner.protocols import key_width
 from scanner.store.ledger import Cursor, Ledger
@@ -24,27 +24,148 @@ from scanner.watching import Watch
 U8 = npt.NDArray[np.uint8]
 
 
-def mirror(
-    ledger: Ledger, node: Node, chain: Chain, one: Opened, watch: Watch
-) -> tuple[States, U8]:
-    """Stored states of all accounts of a market, valid at the pinned block, sorted by account.
+class Mirror:
+    """One market's way into the ledger.
 
-    Returns
-    -------
-    states : States
-    failed : uint8 array, shape (k, width)
-        Accounts that could not be read; they have no row in `states`.
+    Attributes
+    ----------
+    number : int
+        The market's number in the ledger.
     """
-    work = _Work(ledger, market_number(ledger, chain, one), chain, one, watch)
-    back = ledger.unwind(work.number, _hash_at(node))
-    if back is not None:
-        watch.say(f"{one.row.name}: the chain was reorganised; reading again from block {back}")
-    cursor = ledger.cursor(work.number)
-    if cursor is not None and cursor.block > chain.block.number:
-        return work.afresh()
-    work.discover(cursor.block + 1 if cursor else first_block(node, chain, one, watch))
-    work.refresh()
-    return _usable(ledger.load(work.number, work.width), ledger.stale(work.number, work.width))
+
+    def __init__(self, ledger: Ledger, node: Node, chain: Chain, one: Opened, watch: Watch) -> None:
+        self._ledger, self._node, self._chain = ledger, node, chain
+        self._one, self._watch = one, watch
+        self.number = market_number(ledger, chain, one)
+        self._older = False  # the ledger's block is newer than the pinned one
+        self._start: int | None = None  # where the market's logs begin, once it had to be known
+        self._trust = Anchored(chain, one, ledger.anchor(self.number))
+
+    @property
+    def _width(self) -> int:
+        """Bytes of a key in the ledger."""
+        return key_width(self._one.adapter)
+
+    def states(self) -> tuple[States, U8]:
+        """Stored states of all accounts, valid at the pinned block, sorted by account.
+
+        Returns
+        -------
+        states : States
+        failed : uint8 array, shape (k, width)
+            Accounts that could not be read; they have no row in `states`.
+        """
+        ledger, number = self._ledger, self.number
+        back = ledger.unwind(number, _hash_at(self._node))
+        if back is not None:
+            self._watch.say(
+                f"{self._one.row.name}: the chain was reorganised; reading again from block {back}"
+            )
+        cursor = ledger.cursor(number)
+        if cursor is not None and cursor.block > self._chain.block.number:
+            self._older = True
+            return self._afresh()
+        self._discover(cursor.block + 1 if cursor else self._first())
+        self._refresh()
+        return self._kept()
+
+    def searches(self) -> Iterator[tuple[States, U8]]:
+        """For totals that do not add up: the states again, after each thing that may mend them."""
+        if self._older:
+            return
+        if self._ledger.forget(self.number, self._chain.block.number):
+            self._watch.say(
+                f"{self._one.row.name}: the totals do not add up; reading every account again"
+            )
+            self._refresh()
+            yield self._kept()
+        for how, way in ways(self._node, self._trust):
+            self._watch.say(
+                f"{self._one.row.name}: the totals do not add up; asking for all logs again, {how}"
+            )
+            known = len(self._ledger.accounts(self.number, self._width))
+            try:
+                self._discover(self._first(), way)
+            except ReadError as error:
+                self._watch.say(f"{self._one.row.name}: that failed, {error.what}")
+            if len(self._ledger.accounts(self.number, self._width)) > known:
+                self._refresh()
+                yield self._kept()
+
+    def lost(self) -> Problem:
+        """What is left to say when nothing mended the totals."""
+        first, row = self._ledger.first_touch(self.number), self._one.row
+        text = "no answer names a borrower"
+        if first is not None:
+            text = f"no answer names a borrower before block {first}"
+        text += f", and the market's logs begin at block {self._first()}; they were asked again of"
+        text += " every endpoint and in narrower ranges: the endpoints lack logs that there are"
+        return Problem("logs_missing", text, row.protocol, row.name, fatal=True)
+
+    def _first(self) -> int:
+        if self._start is None:
+            self._start = first_block(self._node, self._chain, self._one, self._watch)
+        return self._start
+
+    def _kept(self) -> tuple[States, U8]:
+        ledger, number, width = self._ledger, self.number, self._width
+        return _usable(ledger.load(number, width), ledger.stale(number, width))
+
+    def _discover(self, start: int, way: Way | None = None) -> None:
+        """Follow the logs from block `start`: new borrowers, and accounts that were touched.
+
+        Where state is carried from an earlier scan, a second look confirms each chunk. With a `way`
+        it is all asked once more for borrowers that were missed; the cursor stays where it is.
+        """
+        adapter, market, end = self._one.adapter, self._one.market, self._chain.block.number
+        known = way is None and self._ledger.has_states(self.number)
+        wanted = adapter.log_filter(market, known=known)
+        doubt = Doubt(self._node, self._chain, self._one, self._watch)
+        self._watch.step(f"{self._one.row.name}: events", end - start + 1)
+        asked = way or Way(trust=self._trust)
+        for logs in self._chain.logs(wanted.addresses, wanted.topics, start, way=asked):
+            found = adapter.touched(market, logs)
+            if known:
+                found = doubt.more(logs, found)
+            elif (anchor := self._trust.learn(logs)) is not None:
+                self._ledger.set_anchor(self.number, *anchor)
+            accounts, blocks, add = found
+            upto = Cursor(logs.last, logs.last_hash)
+            if way is not None:
+                upto = self._ledger.cursor(self.number) or upto
+            self._ledger.touch(self.number, accounts, blocks, upto, add=add)
+            self._watch.advance(logs.last - start + 1)
+
+    def _refresh(self) -> None:
+        """Read and store the state of every account that has none, or an outdated one."""
+        stale = self._ledger.stale(self.number, self._width)
+        self._watch.step(f"{self._one.row.name}: accounts", len(stale))
+        done = 0
+        for states, failed in self._one.adapter.read(self._chain, self._one.market, stale):
+            self._ledger.save(self.number, states, self._chain.block.number)
+            done += len(states.accounts) + len(failed)
+            self._watch.advance(done)
+
+    def _afresh(self) -> tuple[States, U8]:
+        """Everybody's state at a block before the ledger's: read and not stored.
+
+        What the ledger holds is newer, and says nothing of the way there. Borrowers who came after
+        the block are read as well; they have no debt there.
+        """
+        accounts = self._ledger.accounts(self.number, self._width)
+        self._watch.step(
+            f"{self._one.row.name}: accounts at block {self._chain.block.number}", len(accounts)
+        )
+        parts = list(self._one.adapter.read(self._chain, self._one.market, accounts))
+        states = States(
+            np.concatenate([np.zeros((0, self._width), np.uint8), *(s.accounts for s, _ in parts)]),
+            np.concatenate([np.zeros(0, np.int64), *(s.counts for s, _ in parts)]),
+            np.concatenate([np.zeros(0, np.int64), *(s.slot for s, _ in parts)]),
+            np.concatenate([np.zeros((0, 32), np.uint8), *(s.value for s, _ in parts)]),
+        )
+        return states, np.concatenate(
+            [np.zeros((0, self._width), np.uint8), *(f for _, f in parts)]
+        )
 
 
 def market_number(ledger: Ledger, chain: Chain, one: Opened) -> int:
@@ -77,62 +198,6 @@ def first_block(node: Node, chain: Chain, one: Opened, watch: Watch) -> int:
         )
         return 0
     return low
-
-
-@dataclass(frozen=True)
-class _Work:
-    """One market's way into the ledger, as number `number`."""
-
-    ledger: Ledger
-    number: int
-    chain: Chain
-    one: Opened
-    watch: Watch
-
-    @property
-    def width(self) -> int:
-        """Bytes of a key in the ledger."""
-        return key_width(self.one.adapter)
-
-    def discover(self, start: int) -> None:
-        """Follow the logs from block `start`: new borrowers, and accounts that were touched."""
-        adapter, market, end = self.one.adapter, self.one.market, self.chain.block.number
-        wanted = adapter.log_filter(market, known=self.ledger.has_states(self.number))
-        self.watch.step(f"{self.one.row.name}: events", end - start + 1)
-        for logs in self.chain.logs(wanted.addresses, wanted.topics, start):
-            accounts, blocks, add = adapter.touched(market, logs)
-            upto = Cursor(logs.last, logs.last_hash)
-            self.ledger.touch(self.number, accounts, blocks, upto, add=add)
-            self.watch.advance(logs.last - start + 1)
-
-    def refresh(self) -> None:
-        """Read and store the state of every account that has none, or an outdated one."""
-        stale = self.ledger.stale(self.number, self.width)
-        self.watch.step(f"{self.one.row.name}: accounts", len(stale))
-        done = 0
-        for states, failed in self.one.adapter.read(self.chain, self.one.market, stale):
-            self.ledger.save(self.number, states, self.chain.block.number)
-            done += len(states.accounts) + len(failed)
-            self.watch.advance(done)
-
-    def afresh(self) -> tuple[States, U8]:
-        """Everybody's state at a block before the ledger's: read and not stored.
-
-        What the ledger holds is newer, and says nothing of the way there. Borrowers who came after
-        the block are read as well; they have no debt there.
-        """
-        accounts = self.ledger.accounts(self.number, self.width)
-        self.watch.step(
-            f"{self.one.row.name}: accounts at block {self.chain.block.number}", len(accounts)
-        )
-        parts = list(self.one.adapter.read(self.chain, self.one.market, accounts))
-        states = States(
-            np.concatenate([np.zeros((0, self.width), np.uint8), *(s.accounts for s, _ in parts)]),
-            np.concatenate([np.zeros(0, np.int64), *(s.counts for s, _ in parts)]),
-            np.concatenate([np.zeros(0, np.int64), *(s.slot for s, _ in parts)]),
-            np.concatenate([np.zeros((0, 32), np.uint8), *(s.value for s, _ in parts)]),
-        )
-        return states, np.concatenate([np.zeros((0, self.width), np.uint8), *(f for _, f in parts)])
 
 
 def _usable(states: States, stale: U8) -> tuple[States, U8]:

@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
+from scanner.core.states import States
+from scanner.deployments import ChainInfo
 from scanner.errors import MarketError, Problem, ReadError, StateGone, StoreError
 from scanner.findings import Surveyed, findings
-from scanner.mirror import market_number, mirror
+from scanner.mirror import Mirror
 from scanner.opening import (
     Opened,
     Opening,
@@ -28,11 +33,14 @@ from scanner.store import retention, snapshots
 from scanner.store.ledger import Ledger
 from scanner.watching import SILENT, Watch
 
+U8 = npt.NDArray[np.uint8]
+
 __all__ = ["Finished", "Request", "run"]
 
 # A node without old state keeps about 128 blocks of it: half a minute on a fast chain. A first scan
 # outlives many of them, so it moves on to a newer block and takes along all that did not change.
 _PINS = 100
+_FRUITLESS = 3  # blocks in a row that grew too old before anything of them was stored
 
 
 @dataclass(frozen=True)
@@ -62,32 +70,18 @@ def run(request: Request, watch: Watch = SILENT) -> Finished:
     with closing(node):
         here = opened(node, info, request, watch)
         with Ledger.open(request.store, write=True) as ledger:
-            for pins in range(_PINS):
-                try:
-                    surveyed, failed = _surveys(ledger, node, here, request, watch)
-                    break
-                except StateGone:
-                    old = here.chain.block.number
-                    if isinstance(request.block, int) or pins + 1 == _PINS:
-                        raise
-                    here = opened(node, info, request, watch)
-                    if here.chain.block.number <= old:
-                        raise
-                    watch.say(
-                        f"nobody keeps the state of block {old} any more;"
-                        f" going on at block {here.chain.block.number}"
-                    )
+            known = ledger.final(info.chain_id)
+            if known is not None:
+                require_final(node, *known)
+            here, surveyed, failed = _settled(ledger, node, info, here, request, watch)
+            chain = here.chain
+            if chain.final is not None:
+                ledger.set_final(info.chain_id, chain.final.number, chain.final.hash)
         watch.step("prices and bands", None)
-        chain = here.chain
         require_shocks(request.shocks, [one.survey for one in surveyed], here.shocks)
         problems = [*here.problems, *(problem for problem, _ in failed)]
         unread = [*here.unread, *(row for _, row in failed)]
         found = findings(chain.chain_id, chain.block, request.shocks, surveyed, problems, unread)
-        if not chain.still_canonical():
-            raise ReadError(
-                f"block {chain.block.number} was reorganised away while it was read",
-                fix="run again; nothing wrong was stored",
-            )
         for note in node.notes:
             watch.say(f"not used any more: {note}")
         facts = {"seconds": time.monotonic() - begun, **_traffic(node)}
@@ -112,6 +106,61 @@ def run(request: Request, watch: Watch = SILENT) -> Finished:
 
 
 Failure = tuple[Problem, dict[str, Any]]
+
+
+def require_final(node: Node, number: int, block_hash: bytes) -> None:
+    """Refuse a chain that no longer has a block that was final when it was scanned before.
+
+    Raises
+    ------
+    ReadError
+        By name; nothing stored was changed.
+    """
+    if node.head() < number or node.hash_of(number) != block_hash:
+        raise ReadError(
+            f"block {number} was final when this store was last written, and is another one now",
+            chain=node.chain_id,
+            reason="a reorganisation deeper than finality, or another chain under the same id",
+            fix="give this chain its own --store; nothing in this one was changed",
+        )
+
+
+def _settled(
+    ledger: Ledger, node: Node, info: ChainInfo, here: Opening, request: Request, watch: Watch
+) -> tuple[Opening, list[Surveyed], list[Failure]]:
+    """Every market at one block that is still the chain's at the end.
+
+    Where the block's state is kept by nobody any more, or the block is reorganised away while it is
+    read, it goes on at a newer one: what does not change between an account's own events is kept.
+    """
+    fruitless = 0
+    for _ in range(_PINS):
+        done = ledger.states_count()
+        try:
+            surveyed, failed = _surveys(ledger, node, here, request, watch)
+            if here.chain.still_canonical():
+                return here, surveyed, failed
+            why = "was reorganised away while it was read"
+        except StateGone:
+            if isinstance(request.block, int):
+                raise
+            why = "is too old: nobody keeps its state any more"
+            fruitless = fruitless + 1 if ledger.states_count() <= done else 0
+            if fruitless >= _FRUITLESS:
+                raise
+        except ReadError:
+            if here.chain.still_canonical():
+                raise
+            why = "was reorganised away while it was read"
+        old = here.chain.block
+        here = opened(node, info, request, watch)
+        if here.chain.block == old:
+            break
+        watch.say(f"block {old.number} {why}; going on at block {here.chain.block.number}")
+    raise ReadError(
+        f"no block stays long enough to be read: block {here.chain.block.number} {why}",
+        fix="an endpoint that keeps old state (archive), or a faster one; what was read is kept",
+    )
 
 
 def _surveys(
@@ -139,19 +188,35 @@ def _survey(
     ledger: Ledger, node: Node, chain: Chain, one: Opened, request: Request, watch: Watch
 ) -> Surveyed:
     """One market: its ledger brought up to the block, translated, and held against its referee."""
-    states, failed = mirror(ledger, node, chain, one, watch)
+    reflection = Mirror(ledger, node, chain, one, watch)
+    states, failed = reflection.states()
+    found, sound = _judged(chain, one, states, failed, request, watch)
+    # Where accounts could not be read the gap is explained: they are read again, nobody else.
+    searches = iter(()) if sound or len(failed) else reflection.searches()
+    for states, failed in searches:
+        found, sound = _judged(chain, one, states, failed, request, watch)
+        if sound:
+            break
+    if not sound and not len(failed):
+        if any(not one.holds and one.found < one.total for one in found.survey.identities):
+            found.problems.append(reflection.lost())
+        ledger.distrust(reflection.number)
+        watch.say(
+            f"{one.row.name}: the totals do not add up; the next run reads this market afresh"
+        )
+    return found
+
+
+def _judged(
+    chain: Chain, one: Opened, states: States, failed: U8, request: Request, watch: Watch
+) -> tuple[Surveyed, bool]:
+    """States translated and held against the referee; whether everything adds up."""
     survey = one.adapter.survey(chain, one.market, states, failed)
     watch.step(f"{one.row.name}: referee", None)
     # Rules that are newer than ours are trusted only as far as they are checked.
     parity = survey.parity(chain, request.verify if survey.facts["known_revision"] else None)
     sound = all(identity.holds for identity in survey.identities) and not parity.mismatches
-    # Where accounts could not be read the gap is explained: they are read again, nobody else.
-    if not sound and not len(failed):
-        ledger.distrust(market_number(ledger, chain, one))
-        watch.say(
-            f"{one.row.name}: the totals do not add up; the next run reads this market afresh"
-        )
-    return Surveyed(one.row, survey, parity)
+    return Surveyed(one.row, survey, parity), sound
 
 
 def _traffic(node: Node) -> dict[str, Any]:

@@ -211,6 +211,8 @@ class Client(Choice):
             # Cut, broken or refused by a proxy again and again, though somebody is there:
             # perhaps it is too much for somebody on the way.
             raise Refused(Fault(Kind.TIMEOUT, fault.message), endpoint)
+        if question.only and (course.cuts > 3 or kind is Kind.LIE):
+            raise Refused(fault, endpoint)  # asked for comparison: nobody waits for it
         if course.lies >= LIES or course.unknowns >= UNKNOWNS * len(self.endpoints):
             self._stop(f"{endpoint.name} does not answer {question.method} properly", str(fault))
         if kind is Kind.LIE:

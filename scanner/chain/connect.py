@@ -159,6 +159,15 @@ class Node:
         found = [(e.name, e.without[""]) for e in self.client.endpoints if "" in e.without]
         return [f"{name} {why}" for name, why in found]
 
+    def others(self, method: str) -> list[Endpoint]:
+        """The endpoints that could be asked a method, but for the one that is asked first."""
+        first = self.client.likely(method)
+        return [e for e in self.client.endpoints if e is not first and not e.refuses(method)]
+
+    def another(self, method: str) -> Endpoint | None:
+        """One of them, to compare answers with."""
+        return next(iter(self.others(method)), None)
+
     def call(self, method: str, params: Sequence[Any] = (), *, need: str = "") -> Any:
         """One JSON-RPC call with retries and failover; the decoded result.
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scanner.chain.client import Refused
 from scanner.chain.log_columns import Filter, LogChunk
 from scanner.chain.logs import ANCESTORS, Finder, Way
+from scanner.errors import BandscanError
 
 if TYPE_CHECKING:
     from scanner.chain.connect import Node
@@ -78,3 +80,13 @@ class History:
             if chunk is None:
                 return
             yield chunk
+
+    async def count(self, block: int) -> int | None:
+        """How many logs one block holds, by the endpoint of the way; None where it cannot say.
+
+        For the node's loop.
+        """
+        try:
+            return sum(len(chunk) for chunk in await self._finder.fetch(block, block))
+        except (Refused, BandscanError):
+            return None

@@ -22,7 +22,7 @@ from scanner.chain.logs import Way
 from scanner.chain.multicall3 import ARB_SYS, ARB_SYS_ADDRESS, ARBITRUM, Aggregate
 from scanner.chain.packages import imported
 from scanner.chain.small import read
-from scanner.chain.transport import Stats
+from scanner.chain.transport import Endpoint, Stats
 from scanner.chain.values import data, hex_of
 
 if TYPE_CHECKING:
@@ -188,6 +188,16 @@ class Chain:
         blocks. Raises `ReadError`.
         """
         return History(self._node, self, addresses, topic0, ANY).tip(first)
+
+    async def count_logs(
+        self, addresses: Sequence[bytes], topic0: Sequence[bytes], block: int, endpoint: Endpoint
+    ) -> int | None:
+        """How many logs a block holds, as one endpoint says; None where it cannot say.
+
+        Runs in the node's loop, once logs were asked for.
+        """
+        history = History(self._node, self, addresses, topic0, Way(only=endpoint))
+        return await history.count(block)
 
     @cached_property
     def final(self) -> Block | None:

@@ -8,7 +8,11 @@ from scanner.errors import StoreError
 from scanner.store import damaged, synced
 
 APPLICATION_ID = 0x62616E64  # "band"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_SINCE_2 = """
+CREATE TABLE anchors (market INTEGER PRIMARY KEY, block INTEGER NOT NULL, logs INTEGER NOT NULL);
+CREATE TABLE finality (chain_id INTEGER PRIMARY KEY, block INTEGER NOT NULL, hash BLOB NOT NULL);
+"""
 # One transaction, not synced by SQLite: the file is made aside and synced as a whole.
 SCHEMA = f"""
 PRAGMA synchronous = OFF;
@@ -33,6 +37,7 @@ CREATE TABLE states (
     PRIMARY KEY (market, address),
     FOREIGN KEY (market, address) REFERENCES accounts ON DELETE CASCADE
 ) WITHOUT ROWID;
+{_SINCE_2}
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
@@ -56,6 +61,13 @@ def create(path: Path) -> None:
 def connected(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
+
+
+def upgraded(connection: sqlite3.Connection) -> None:
+    """Bring a ledger of an older version up to ours; one transaction."""
+    ((version,),) = connection.execute("PRAGMA user_version")
+    if version == 1:
+        connection.executescript(f"BEGIN; {_SINCE_2} PRAGMA user_version = 2; COMMIT;")
 
 
 def checked(path: Path, *, alone: bool = False) -> sqlite3.Connection:

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from scanner.core.states import States
 from scanner.errors import StoreError
 from scanner.store import damaged, errors_explained, only_writer, writable_directory
-from scanner.store.file import checked, connected, create
+from scanner.store.file import checked, connected, create, upgraded
 from scanner.store.states import I64, U8, address_bytes, packed, per_account, unpacked
 
 FILE = "ledger.sqlite"
@@ -80,6 +80,7 @@ class Ledger:
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA cache_size = -65536")  # [kB]
+                upgraded(connection)
             with closing(connection):
                 yield cls(connection, directory, write=True)
 
@@ -110,6 +111,10 @@ class Ledger:
     def has_states(self, market: int) -> bool:
         """Whether any account of the market was ever read."""
         return bool(self._rows("SELECT 1 FROM states WHERE market = ? LIMIT 1", market))
+
+    def states_count(self) -> int:
+        """How many accounts' states are stored, of all markets."""
+        return int(self._rows("SELECT count(*) FROM states")[0][0])
 
     def touch(
         self,
@@ -265,6 +270,44 @@ class Ledger:
         with self._transaction() as execute:
             execute("DELETE FROM checkpoints WHERE market = ?", (market,))
             execute("DELETE FROM states WHERE market = ?", (market,))
+            execute("DELETE FROM anchors WHERE market = ?", (market,))
+
+    def forget(self, market: int, before: int) -> bool:
+        """Drop the states that were read before a block; whether there were any."""
+        with self._transaction() as execute:
+            gone = execute(
+                "DELETE FROM states WHERE market = ? AND read_block < ?", (market, before)
+            )
+        return gone.rowcount > 0
+
+    def first_touch(self, market: int) -> int | None:
+        """The first block in which somebody was found."""
+        ((block,),) = self._rows("SELECT min(first_touch) FROM accounts WHERE market = ?", market)
+        return None if block is None else int(block)
+
+    def anchor(self, market: int) -> tuple[int, int] | None:
+        """A block that is known to hold logs of the market, and how many; see `set_anchor`."""
+        rows = self._rows("SELECT block, logs FROM anchors WHERE market = ?", market)
+        return rows[0] if rows else None
+
+    def set_anchor(self, market: int, block: int, logs: int) -> None:
+        """Remember the first logs that were found, to try other endpoints with; the first stays."""
+        with self._transaction() as execute:
+            execute("INSERT OR IGNORE INTO anchors VALUES (?, ?, ?)", (market, block, logs))
+
+    def final(self, chain_id: int) -> tuple[int, bytes] | None:
+        """The newest block of a chain that was final when it was scanned, and its hash."""
+        rows = self._rows("SELECT block, hash FROM finality WHERE chain_id = ?", chain_id)
+        return rows[0] if rows else None
+
+    def set_final(self, chain_id: int, block: int, block_hash: bytes) -> None:
+        """Remember a final block, if it is newer than the known one."""
+        with self._transaction() as execute:
+            execute(
+                "INSERT INTO finality VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
+                " SET block = excluded.block, hash = excluded.hash WHERE block < excluded.block",
+                (chain_id, block, block_hash),
+            )
 
     def _checkpoints(self, market: int) -> list[Cursor]:
         rows = self._rows(

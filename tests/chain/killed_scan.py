@@ -44,11 +44,11 @@ def main() -> None:
     if place == "events":
         logs = Chain.logs
 
-        def in_ranges(self: Chain, addresses: Any, topics: Any, first: int, *_: Any) -> Any:
+        def in_ranges(self: Chain, addresses: Any, topics: Any, first: int, **how: Any) -> Any:
             last = self.block.number
             middle = (first + last) // 2
-            yield from logs(self, addresses, topics, first, middle)
-            yield from logs(self, addresses, topics, middle + 1, last)
+            yield from logs(self, addresses, topics, first, middle, **how)
+            yield from logs(self, addresses, topics, middle + 1, last, **how)
 
         Chain.logs = in_ranges  # type: ignore[method-assign]
         ledger.Ledger.touch = after(1, ledger.Ledger.touch)  # type: ignore[method-assign]

@@ -13,7 +13,7 @@ from scanner import opening
 from scanner import scan as scanning
 from scanner.chain.connect import connect
 from scanner.deployments import Fields, markets
-from scanner.mirror import mirror
+from scanner.mirror import Mirror
 from scanner.protocols import aave_v3
 from scanner.scan import Finished, Request
 from scanner.store.ledger import Ledger
@@ -120,7 +120,8 @@ def open_market(chain: LocalChain, store: Path) -> Opened:
     ):
         pinned = node.pin("latest", 0)
         market = aave_v3.open_market(pinned, row)
-        states, failed = mirror(ledger, node, pinned, opening.Opened(row, aave_v3, market), SILENT)
+        one = opening.Opened(row, aave_v3, market)
+        states, failed = Mirror(ledger, node, pinned, one, SILENT).states()
         return Opened(aave_v3.survey(pinned, market, states, failed))
 
 
