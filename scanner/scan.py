@@ -198,7 +198,8 @@ def _survey(
         if sound:
             break
     if not sound and not len(failed):
-        if any(not one.holds and one.found < one.total for one in found.survey.identities):
+        identities = found.survey.identities
+        if not identities or any(not one.holds and one.found < one.total for one in identities):
             found.problems.append(reflection.lost())
         ledger.distrust(reflection.number)
         watch.say(
@@ -215,7 +216,9 @@ def _judged(
     watch.step(f"{one.row.name}: referee", None)
     # Rules that are newer than ours are trusted only as far as they are checked.
     parity = survey.parity(chain, request.verify if survey.facts["known_revision"] else None)
-    sound = all(identity.holds for identity in survey.identities) and not parity.mismatches
+    # Without any total (a Morpho of which no log names a market) nothing proves anything.
+    sound = bool(survey.identities) and all(identity.holds for identity in survey.identities)
+    sound = sound and not parity.mismatches
     return Surveyed(one.row, survey, parity), sound
 
 

@@ -38,6 +38,7 @@ class Choice:
         self.reading = False  # something was read: a dead end is a ReadError from now on
         self.stats = Stats()
         self.patience = patience
+        self.longest = patience  # with an endpoint that says itself how long to wait
         self._sleep = sleep
         self._clock = clock
         self._dice = dice or random.Random()
@@ -64,6 +65,7 @@ class Choice:
             endpoint.strikes += 1
             bound = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(endpoint.strikes - 1, 16))
             wait = fault.wait if fault.wait is not None else self._dice.uniform(0, bound)
+            endpoint.wants = fault.wait is not None
             if fault.kind in (Kind.RATE, Kind.LIMIT):
                 wait = fault.wait if fault.wait is not None else TOO_FAST + wait
                 if now >= endpoint.parked:
@@ -102,7 +104,8 @@ class Choice:
             ready = [e for e in able if e.parked <= now]
             fresh = [e for e in ready if e not in avoid]
             if not ready:
-                await self._wait(min(e.parked for e in able) - now, exactly=True)
+                first = min(able, key=lambda e: e.parked)
+                await self._wait(first.parked - now, exactly=True, wanted=first.wants)
                 continue
             endpoint = (fresh or ready)[0]
             if endpoint.chain_id is not None or await self._verified(endpoint):
@@ -160,9 +163,9 @@ class Choice:
         self.stats.wall = self._clock() - self._born
         return raw
 
-    async def _wait(self, seconds: float, *, exactly: bool = False) -> None:
+    async def _wait(self, seconds: float, *, exactly: bool = False, wanted: bool = False) -> None:
         now = self._clock()
-        left = self._progress + self.patience - now
+        left = self._progress + (self.longest if wanted else self.patience) - now
         wait = seconds if exactly else self._dice.uniform(0, seconds)
         if left <= 0:
             self._stop(f"no progress for {self.patience:.0f} s", "")

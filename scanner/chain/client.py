@@ -86,6 +86,8 @@ class Question(Generic[T]):
         The longest answer, in bytes.
     only : Endpoint, optional
         Ask nobody else.
+    lags : int, optional
+        Raise `Refused` when so many answers said that the node is not that far yet.
     trust : callable, optional
         Asked before an endpoint is: whether it may be believed in this. If not, it says so itself
         in the endpoint's `without`, under "history".
@@ -97,6 +99,7 @@ class Question(Generic[T]):
     shrinkable: bool = False
     limit: int = ANSWER_LIMIT
     only: Endpoint | None = None
+    lags: int | None = None
     trust: Callable[[Endpoint], Awaitable[bool]] | None = None
 
     @property
@@ -221,6 +224,8 @@ class Client(Choice):
             # Not the endpoint's fault for other questions: only this one waits.
             course.avoid.add(endpoint)
             course.lags += 1
+            if question.lags is not None and course.lags > question.lags:
+                raise Refused(fault, endpoint)
             if course.avoid.issuperset(self._able(question.needs, question.only)):
                 await self._wait(min(5.0, FIRST_WAIT * 2.0 ** min(course.lags, 8)))
             return

@@ -32,6 +32,8 @@ from scanner.errors import EndpointError, ReadError, UsageError
 T = TypeVar("T")
 
 CONNECT_PATIENCE = 10.0  # seconds to find a first usable endpoint
+HEADS = 3  # how often a head is asked again that cannot be right
+LAGS = 4  # how often a block is asked for that the head named and nobody has
 TAGS = ("latest", "safe", "finalized")
 
 
@@ -91,7 +93,7 @@ def connect(
         dice=dice,
         record=record,
     )
-    client.chain_id = chain_id
+    client.chain_id, client.longest = chain_id, patience
     node = Node(client, concurrency)
     try:
         node.run(client.first())
@@ -188,7 +190,7 @@ class Node:
         if isinstance(block, int):
             if block < 0:
                 raise UsageError(f"there is no block {block}")
-            head = self.head()
+            head = self._head_from(block)
             if block > head:
                 raise UsageError(
                     f"block {block} is in the future (head is {head})",
@@ -224,14 +226,35 @@ class Node:
         `latest` is `lag` blocks behind the head, so that an endpoint that is a little behind has
         it as well. Raises `UsageError` for a block in the future or an unknown tag.
         """
-        if block == "latest":
-            head = self.run(header_of(self.client, "latest"))
-            number = max(0, head.number - lag)
-            found = head if number == head.number else self.run(header_of(self.client, number))
-        else:
-            found = self.block_by(block)
+        found = self._newest(lag) if block == "latest" else self.block_by(block)
         self.client.reading = True
         return Chain(self, found)
+
+    def _newest(self, lag: int) -> Block:
+        """The block `lag` behind the head, once somebody has it.
+
+        Of several nodes behind one address one may name a head that the others never heard of.
+        """
+        for last in (False,) * HEADS + (True,):
+            head = self.run(header_of(self.client, "latest"))
+            number = max(0, head.number - lag)
+            try:
+                return self._wait(
+                    self.submit(header_of(self.client, number, lags=None if last else LAGS))
+                )
+            except Refused:
+                continue
+        raise AssertionError("the last one waits")
+
+    def _head_from(self, block: int) -> int:
+        """The head; asked again where it lies before a block that may be there."""
+        head = self.head()
+        for _ in range(HEADS):
+            if head >= block:
+                break
+            self.run(self.client.pause())
+            head = max(head, self.head())
+        return head
 
     def multicall_address(self) -> bytes:
         """Where Multicall3 lives on this chain, by the table of the package `multicall`."""

@@ -70,7 +70,8 @@ _ORDER: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         Kind.LAG,
         re.compile(
-            r"beyond current head|in the future|invalid block range params|block is out of range"
+            r"beyond current head|in the future|height is \d+ but requested"
+            r"|invalid block range params|block is out of range"
             r"|greater than latest|after last accepted|unfinalized data|header not found"
             r"|unknown block|block not found|height is not available|indexing is not yet complete"
         ),

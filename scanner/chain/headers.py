@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from scanner.chain.client import Client, Refusal
+from scanner.chain.client import Client, Form, Question, Refusal
 from scanner.chain.faults import Fault, Kind
 from scanner.chain.values import Untrue, data, hex_of, quantity
 
@@ -42,11 +42,12 @@ def decoded(raw: msgspec.Raw) -> Block | None:
     )
 
 
-async def header_of(client: Client, block: int | str) -> Block:
+async def header_of(client: Client, block: int | str, *, lags: int | None = None) -> Block:
     """The header of a number or a tag.
 
     A number the node does not know yet is waited for (an endpoint may be behind the one that
-    named it); a tag the node refuses or has no block for raises `Refused`.
+    named it); given `lags`, only so many times. What is not known then, and a tag the node refuses
+    or has no block for, raises `Refused`.
     """
 
     def accept(raw: msgspec.Raw) -> Block:
@@ -61,6 +62,7 @@ async def header_of(client: Client, block: int | str) -> Block:
 
     name = hex_of(block) if isinstance(block, int) else msgspec.json.encode(block)
     optional = block in ("safe", "finalized")  # not every chain has them
-    return await client.ask(
-        "eth_getBlockByNumber", b"[%b,false]" % name, accept, shrinkable=optional
+    form = Form(b"[%b,false]" % name, accept)
+    return await client.put(
+        Question("eth_getBlockByNumber", lambda _: form, shrinkable=optional, lags=lags)
     )

@@ -99,6 +99,7 @@ class Endpoint:
         self.met = False  # whether it ever said which chain it serves
         self.without: dict[str, str] = {}  # what it cannot do -> why; "" = anything
         self.parked = 0.0  # clock time before which it is left alone
+        self.wants = False  # whether it said itself how long it wants to be left alone
         self.strikes = 0  # faults in a row
         self.trouble = ""  # the last fault, for messages
         self.pace = pace
