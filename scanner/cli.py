@@ -30,6 +30,7 @@ from scanner.commands import (
     report,
     scan,
     serve,
+    watch,
 )
 from scanner.errors import BandscanError
 from scanner.outputs.streams import complain
@@ -114,5 +115,6 @@ for _command in (
     protocols.protocols,
     report.report,
     serve.serve,
+    watch.watch,
 ):
     main.add_command(_command)

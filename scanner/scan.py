@@ -11,8 +11,9 @@ from typing import Any
 
 from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
-from scanner.errors import MarketError, Problem, ReadError, StateGone, StoreError
-from scanner.findings import Surveyed, findings
+from scanner.deployments import ChainInfo
+from scanner.errors import MarketError, Problem, Reorganised, StateGone, StoreError
+from scanner.findings import Findings, Surveyed, findings
 from scanner.mirror import market_number, mirror
 from scanner.opening import (
     Opened,
@@ -62,35 +63,57 @@ def run(request: Request, watch: Watch = SILENT) -> Finished:
     with closing(node):
         here = opened(node, info, request, watch)
         with Ledger.open(request.store, write=True) as ledger:
-            for pins in range(_PINS):
-                try:
-                    surveyed, failed = _surveys(ledger, node, here, request, watch)
-                    break
-                except StateGone:
-                    old = here.chain.block.number
-                    if isinstance(request.block, int) or pins + 1 == _PINS:
-                        raise
-                    here = opened(node, info, request, watch)
-                    if here.chain.block.number <= old:
-                        raise
-                    watch.say(
-                        f"nobody keeps the state of block {old} any more;"
-                        f" going on at block {here.chain.block.number}"
-                    )
-        watch.step("prices and bands", None)
-        chain = here.chain
-        require_shocks(request.shocks, [one.survey for one in surveyed], here.shocks)
-        problems = [*here.problems, *(problem for problem, _ in failed)]
-        unread = [*here.unread, *(row for _, row in failed)]
-        found = findings(chain.chain_id, chain.block, request.shocks, surveyed, problems, unread)
-        if not chain.still_canonical():
-            raise ReadError(
-                f"block {chain.block.number} was reorganised away while it was read",
-                fix="run again; nothing wrong was stored",
-            )
+            chain, found = read(ledger, node, info, here, request, watch)
         for note in node.notes:
             watch.say(f"not used any more: {note}")
         facts = {"seconds": time.monotonic() - begun, **_traffic(node)}
+    finished = stored(request, chain, found, facts)
+    if request.keep is not None:
+        try:
+            retention.prune(request.store, chain.chain_id, request.keep, spared=finished.path)
+        except StoreError as error:  # the scan itself is safe and is what was asked for
+            watch.say(f"old scans could not be removed: {error.what}")
+    return finished
+
+
+def read(
+    ledger: Ledger, node: Node, info: ChainInfo, here: Opening, request: Request, watch: Watch
+) -> tuple[Chain, Findings]:
+    """What is found at one block, and which that was: `here`, or a newer one where its state goes.
+
+    Raises Reorganised where the block is no longer the chain's once it was read.
+    """
+    for pins in range(_PINS):
+        try:
+            surveyed, failed = _surveys(ledger, node, here, request, watch)
+            break
+        except StateGone:
+            old = here.chain.block.number
+            if isinstance(request.block, int) or pins + 1 == _PINS:
+                raise
+            here = opened(node, info, request, watch)
+            if here.chain.block.number <= old:
+                raise
+            watch.say(
+                f"nobody keeps the state of block {old} any more;"
+                f" going on at block {here.chain.block.number}"
+            )
+    watch.step("prices and bands", None)
+    chain = here.chain
+    require_shocks(request.shocks, [one.survey for one in surveyed], here.shocks)
+    problems = [*here.problems, *(problem for problem, _ in failed)]
+    unread = [*here.unread, *(row for _, row in failed)]
+    found = findings(chain.chain_id, chain.block, request.shocks, surveyed, problems, unread)
+    if not chain.still_canonical():
+        raise Reorganised(
+            f"block {chain.block.number} was reorganised away while it was read",
+            fix="run again; nothing wrong was stored",
+        )
+    return chain, found
+
+
+def stored(request: Request, chain: Chain, found: Findings, facts: dict[str, Any]) -> Finished:
+    """Put what was found into the store."""
     content, complete = encode(found.document), found.document["complete"]
     path = snapshots.write(
         request.store,
@@ -103,11 +126,6 @@ def run(request: Request, watch: Watch = SILENT) -> Finished:
         found.legs,
         timestamp=chain.block.timestamp,
     )
-    if request.keep is not None:
-        try:
-            retention.prune(request.store, chain.chain_id, request.keep, spared=path)
-        except StoreError as error:  # the scan itself is safe and is what was asked for
-            watch.say(f"old scans could not be removed: {error.what}")
     return Finished(found.document, content, complete, found.positions, path, facts)
 
 

@@ -7,6 +7,7 @@ levels.py      levels
 history.py     scans, history, diff
 report.py      report
 serve.py       serve
+watch.py       watch
 
 Nothing heavy is imported before a command runs.
 """
