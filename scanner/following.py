@@ -36,7 +36,7 @@ __all__ = ["Outlet", "Plan", "follow", "once"]
 
 T = TypeVar("T")
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds after a failed pass; twice as long after each
-QUICKEST_LOOK, SLOWEST_LOOK = 0.25, 3.0  # seconds between two looks at the head
+QUICKEST_LOOK, FIRST_LOOK, SLOWEST_LOOK = 0.25, 0.5, 3.0  # seconds between two looks at the head
 _LOOKS = 4  # looks at the head in the time of a block
 _GRUDGE = 3_600.0  # seconds after which endpoints that were given up are tried again
 
@@ -231,7 +231,7 @@ class _Following:
     def _pause(self) -> float:
         """Seconds until the head is looked at again: a part of what a block takes."""
         if len(self._blocks) < 2 or self._blocks[0][0] >= self._blocks[1][0]:
-            return 1.0
+            return FIRST_LOOK
         (first, then, _), (last, now, _) = self._blocks
         return min(SLOWEST_LOOK, max(QUICKEST_LOOK, (now - then) / (last - first) / _LOOKS))
 

@@ -82,7 +82,7 @@ def watch(
         from scanner.opening import Request
 
         request = Request(protocols=tuple(dict.fromkeys(protocol)), shocks=shock, **rest)
-        outlet = _Outlet(redactor(request.rpc), quiet=quiet, as_json=as_json)
+        outlet = _Outlet(redactor(request.rpc), quiet=quiet, as_json=as_json, once=once)
         return request, Plan(every, snapshot_every), outlet
 
     if once:
@@ -99,8 +99,10 @@ def watch(
 class _Outlet:
     """stdout for changes, stderr for everything else; see `following.Outlet`."""
 
-    def __init__(self, redact: Callable[[str], str], *, quiet: bool, as_json: bool) -> None:
-        self._redact, self._quiet, self._json = redact, quiet, as_json
+    def __init__(
+        self, redact: Callable[[str], str], *, quiet: bool, as_json: bool, once: bool
+    ) -> None:
+        self._redact, self._quiet, self._json, self._once = redact, quiet, as_json, once
         self._lacking = ""  # why the last scan was incomplete
         self._begun = False
 
@@ -113,7 +115,7 @@ class _Outlet:
         from scanner.outputs.document import reasons
         from scanner.outputs.live import begun, json_line, text_line
 
-        if not self._begun and not self._quiet:
+        if not self._begun and not self._quiet and not self._once:
             complain(begun(document), "")
         self._begun = True
         lacking = "" if document["complete"] else reasons(document)[0]
