@@ -23,6 +23,7 @@ from scanner import past
 from scanner.answers.live import Told
 from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
+from scanner.core.changes import changes
 from scanner.deployments import ChainInfo, Market
 from scanner.errors import Reorganised, StoreError, UsageError
 from scanner.findings import Findings
@@ -37,7 +38,10 @@ __all__ = ["Outlet", "Plan", "follow", "once"]
 T = TypeVar("T")
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds after a failed pass; twice as long after each
 QUICKEST_LOOK, FIRST_LOOK, SLOWEST_LOOK = 0.25, 0.5, 3.0  # seconds between two looks at the head
+_ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _LOOKS = 4  # looks at the head in the time of a block
+_BEHIND = 15.0  # seconds that a head below the last scan is waited past: an endpoint may be behind
+_REMEMBERED = 64  # stored scans; no reorganisation is deeper
 _GRUDGE = 3_600.0  # seconds after which endpoints that were given up are tried again
 
 
@@ -65,6 +69,9 @@ class Outlet(Protocol):
 
     def changes(self, document: dict[str, Any], rows: list[dict[str, Any]]) -> bool:
         """The ranges that changed; False where nobody reads it any more."""
+
+    def said(self, message: str) -> None:
+        """One line worth telling."""
 
     def failed(self, error: Exception, wait: float) -> None:
         """A pass failed; the next one begins in `wait` seconds."""
@@ -118,16 +125,17 @@ class _Following:
         self._info: ChainInfo | None = None
         self._rows: list[Market] = []
         self._kept: int | None = None  # time of the last block whose snapshot stays
+        self._pruned: int | None = None  # time of the block at which retention was applied
         self._spare: dict[bool, Path] = {}  # by completeness: to be removed when a newer one is in
+        self._ours: list[tuple[int, Path]] = []  # the last that were stored, by block
         held.callback(self._disconnect)
 
     def tried(self, step: Callable[[], T]) -> T | None:
-        """What `step` gives; None where it failed, told and waited for, and may be tried again."""
+        """What `step` gives; None where it failed, which is told, and may be tried again now."""
         try:
-            result = step()
+            return step()
         except Reorganised:
-            time.sleep(self._pause())
-            return None
+            wait = self._pause()
         except Exception as error:
             if self._ends(error):
                 raise
@@ -135,10 +143,9 @@ class _Following:
             wait = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures - 1, 16))
             self._disconnect()
             self._outlet.failed(error, wait)
-            time.sleep(wait)
-            return None
-        self._failures = 0
-        return result
+        self._begun = 0.0
+        time.sleep(wait)
+        return None
 
     def look(self) -> _Passed:
         """Wait for a block, scan it, and compare."""
@@ -170,24 +177,31 @@ class _Following:
         write itself it leaves to retention.
         """
         request, chain = self._request, passed.chain
-        known = snapshots.at(request.store, chain.chain_id, chain.block.number)
+        number, now = chain.block.number, chain.block.timestamp
+        known = snapshots.at(request.store, chain.chain_id, number)
         finished = stored(request, chain, passed.found, {})
-        gone = [
-            path
-            for complete, path in self._spare.items()
-            if path != finished.path and (finished.complete or not complete)
-        ]
-        retention.remove(request.store, gone)
-        self._spare = {k: path for k, path in self._spare.items() if path not in gone}
-        now = chain.block.timestamp
-        due = self._kept is None or not 0 <= now - self._kept < self._plan.snapshot_every
-        if due or passed.rows:
+        gone = {
+            self._spare.pop(each)
+            for each in (True, False)[not finished.complete :]
+            if each in self._spare
+        }
+        # What we stored of blocks that this one replaces is of no chain any more.
+        gone |= {path for block, path in self._ours if block >= number}
+        retention.remove(request.store, sorted(gone - {finished.path}))
+        self._ours = [one for one in self._ours if one[1] not in gone][-_REMEMBERED:]
+        if passed.rows or not _within(self._kept, now, self._plan.snapshot_every):
             self._kept = now
-            self._spare.pop(finished.complete, None)
         elif finished.path not in known:
             self._spare[finished.complete] = finished.path
-        if due and request.keep is not None:
-            retention.prune(request.store, chain.chain_id, request.keep, spared=finished.path)
+        if finished.path not in known:
+            self._ours.append((number, finished.path))
+        self._failures = 0
+        if request.keep is not None and not _within(self._pruned, now, self._plan.snapshot_every):
+            self._pruned = now
+            try:
+                retention.prune(request.store, chain.chain_id, request.keep, spared=finished.path)
+            except StoreError as error:  # the scan itself is safe
+                self._outlet.said(f"old scans could not be removed: {error.what}")
 
     def _ends(self, error: Exception) -> bool:
         """Whether trying again is no use; see the module's list."""
@@ -203,6 +217,9 @@ class _Following:
                 self._disconnect()
         if self._node is None:
             self._node, self._info = connected(self._request)
+            # The package `multicall` encodes by faster_eth_abi, whose compiled code loses some bytes of
+            # every call: 35 kB a pass. Our own way to ask the same needs neither.
+            self._node.guard().trusted = False
             self._since = time.monotonic()
             self._rows = self._rows or listed(self._request, self._info)
         assert self._info is not None
@@ -215,17 +232,22 @@ class _Following:
 
     def _awaited(self, node: Node, info: ChainInfo, watch: Watch) -> Chain:
         """The chain pinned to a block that was not scanned last, when it is time to."""
+        waiting = False
         if self._plan.every is not None and self._begun:
             watch.step("waiting for the next scan", None)
             time.sleep(max(0.0, self._begun + self._plan.every - time.monotonic()))
-        told = False
+        began = time.monotonic()
         while True:
             chain = node.pin("latest", info.lag)
-            if not self._blocks or chain.block.hash != self._blocks[-1][2]:
+            if not self._blocks:
                 return chain
-            if not told:
-                watch.step(f"waiting for a block after {chain.block.number:,}", None)
-                told = True
+            last, _, scanned = self._blocks[-1]
+            behind = chain.block.number < last and time.monotonic() - began < _BEHIND
+            if chain.block.hash != scanned and not behind:
+                return chain
+            if not waiting:
+                watch.step(f"waiting for a block after {last:,}", None)
+                waiting = True
             time.sleep(self._pause())
 
     def _pause(self) -> float:
@@ -237,12 +259,20 @@ class _Following:
 
     def _recall(self, chain_id: int, document: dict[str, Any]) -> None:
         """Begin with the newest complete stored scan, if it is one of the same contracts."""
-        with suppress(StoreError, KeyError, TypeError):
+        with suppress(StoreError, *_ODD):
             newest = snapshots.newest(self._request.store, chain_id, complete=True)
             if newest is None or _pools(newest.document()) != _pools(document):
                 return
             record = past.record(newest)
-            self._told.begin({k: one.bands for k, one in record.drivers.items()}, record.block)
+            ranges = {name: one.bands for name, one in record.drivers.items()}
+            for bands in ranges.values():
+                changes(bands, bands)  # a document that nobody of us wrote fails here
+            self._told.begin(ranges, record.block)
+
+
+def _within(then: int | None, now: int, seconds: float) -> bool:
+    """Whether fewer than so many seconds of block time have passed since `then`."""
+    return then is not None and 0 <= now - then < seconds
 
 
 def _pools(document: dict[str, Any]) -> set[tuple[str, str]]:

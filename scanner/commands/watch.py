@@ -124,6 +124,9 @@ class _Outlet:
         self._lacking = lacking
         return all(print_line((json_line if self._json else text_line)(row)) for row in rows)
 
+    def said(self, message: str) -> None:
+        complain(self._redact(message), "")
+
     def failed(self, error: Exception, wait: float) -> None:
         from scanner.outputs.live import failure
 
