@@ -217,8 +217,8 @@ class _Following:
                 self._disconnect()
         if self._node is None:
             self._node, self._info = connected(self._request)
-            # The package `multicall` encodes by faster_eth_abi, whose compiled code loses some bytes of
-            # every call: 35 kB a pass. Our own way to ask the same needs neither.
+            # The package `multicall` encodes by faster_eth_abi, whose compiled code loses some
+            # bytes of every call: 35 kB a pass. Our own way to ask the same needs neither.
             self._node.guard().trusted = False
             self._since = time.monotonic()
             self._rows = self._rows or listed(self._request, self._info)
