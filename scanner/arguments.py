@@ -99,6 +99,17 @@ class Positive(ParamType):
         return number
 
 
+class Every(ParamType):
+    """How often to look: seconds, or None for each block."""
+
+    name = "SECONDS|block"
+
+    def convert(self, value: Any, param: Parameter, ctx: Context) -> float | None:
+        if value == "block":
+            return None
+        return Positive(self.name).convert(value, param, ctx)
+
+
 class Account(ParamType):
     """An address, in lower case once it is accepted; mixed case must carry its checksum."""
 

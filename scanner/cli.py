@@ -31,6 +31,7 @@ from scanner.commands import (
     report,
     scan,
     serve,
+    watch,
 )
 from scanner.errors import BandscanError
 from scanner.outputs.streams import complain
@@ -116,5 +117,6 @@ for _command in (
     doctor.doctor,
     report.report,
     serve.serve,
+    watch.watch,
 ):
     main.add_command(_command)

@@ -6,7 +6,8 @@
     ├── StoreError           the store is newer, damaged or busy (exit 2), or not writable (exit 3)
     │   └── ScanGone         a stored scan was removed by retention while it was read
     ├── ReadError            reading stopped half way; what was found is kept (exit 3)
-    │   └── StateGone        no endpoint has the state of the pinned block any more
+    │   ├── StateGone        no endpoint has the state of the pinned block any more
+    │   └── Reorganised      the pinned block left the chain while it was read
     └── EndpointError        no endpoint usable before anything was read (exit 4)
 
 A thing that was skipped while the rest went on is no exception but a `Problem`:
@@ -75,6 +76,10 @@ class ReadError(BandscanError):
 
 class StateGone(ReadError):
     """No endpoint keeps the state of the pinned block any more: it has grown too old."""
+
+
+class Reorganised(ReadError):
+    """The pinned block is no longer the chain's: what was read of it is thrown away."""
 
 
 class EndpointError(BandscanError):

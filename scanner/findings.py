@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from scanner import certificate
 from scanner.chain.pinned import Block
 from scanner.core import band_rows, rows, summary
-from scanner.core.positions import Exposure
+from scanner.core.positions import Exposure, Holdings
 from scanner.core.ticks import TICK_RATIO
 from scanner.deployments import Market
 from scanner.errors import Problem
@@ -29,11 +30,21 @@ class Surveyed:
 
 @dataclass(frozen=True)
 class Findings:
-    """The document (design section 7) and the columns of positions and legs."""
+    """The document (design section 7), and what the tables are made of once they are asked for."""
 
     document: dict[str, Any]
-    positions: dict[str, Any]
-    legs: dict[str, Any]
+    holdings: list[Holdings]
+    exposures: list[tuple[str, list[Exposure | None]]]
+
+    @cached_property
+    def positions(self) -> dict[str, Any]:
+        """The columns of positions."""
+        return rows.position_columns(self.holdings, self.exposures)
+
+    @cached_property
+    def legs(self) -> dict[str, Any]:
+        """The columns of legs."""
+        return rows.leg_columns(self.holdings)
 
 
 def findings(
@@ -95,8 +106,7 @@ def findings(
         "unknown": proof.unknown,
         "problems": [_problem(p) for p in problems],
     }
-    positions = rows.position_columns(holdings, shocks)
-    return Findings(document, positions, rows.leg_columns(holdings))
+    return Findings(document, holdings, shocks)
 
 
 def _markets(

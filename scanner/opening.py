@@ -80,24 +80,33 @@ class Opening:
     shocks: set[str]
 
 
-def opened(node: Node, info: ChainInfo, request: Request, watch: Watch) -> Opening:
+def opened(
+    node: Node,
+    info: ChainInfo,
+    request: Request,
+    watch: Watch,
+    chain: Chain | None = None,
+    rows: Sequence[Market] | None = None,
+) -> Opening:
     """The chain pinned to the request's block, and its markets there.
+
+    `chain`, if it is pinned already; `rows`, if the deployments were read already (`listed`).
 
     Raises
     ------
     UsageError
         No market, a block in the future, a contract that is none, a shock that nothing follows.
     """
-    listed = _listed(request, info)
-    chain = node.pin(request.block, info.lag)
+    rows = listed(request, info) if rows is None else rows
+    chain = chain or node.pin(request.block, info.lag)
     found: list[Opened] = []
     failed: list[tuple[Problem, dict[str, Any]]] = []
-    for row in _begun(listed, chain.block.number, watch):
+    for row in _begun(rows, chain.block.number, watch):
         adapter = adapters()[row.protocol]
         try:
             found.append(Opened(row, adapter, adapter.open_market(chain, row)))
         except MarketError as error:
-            if row.source == "file" or len(listed) == 1:
+            if row.source == "file" or len(rows) == 1:
                 raise
             failed.append(unreadable(row, adapter, error))
     if not found:
@@ -110,6 +119,18 @@ def opened(node: Node, info: ChainInfo, request: Request, watch: Watch) -> Openi
         require_shocks(request.shocks, (), known)
     problems, unread = [problem for problem, _ in failed], [row for _, row in failed]
     return Opening(chain, found, problems, unread, known)
+
+
+def listed(request: Request, info: ChainInfo) -> list[Market]:
+    """The deployments that a request is about; UsageError where there is none."""
+    found = markets(info.chain_id, request.protocols or None, request.deployments, needed())
+    if not found:
+        raise UsageError(
+            f"no market is known on {info.name}"
+            + (f" for {', '.join(request.protocols)}" if request.protocols else ""),
+            fix="name markets in a deployments file: --deployments FILE",
+        )
+    return sorted(found, key=lambda row: (row.protocol, row.name))
 
 
 def unreadable(row: Market, adapter: Adapter, error: MarketError) -> tuple[Problem, dict[str, Any]]:
@@ -155,17 +176,6 @@ def needed() -> dict[str, Fields]:
         name: Fields(adapter.ADDRESSES, optional_fields(adapter))
         for name, adapter in adapters().items()
     }
-
-
-def _listed(request: Request, info: ChainInfo) -> list[Market]:
-    found = markets(info.chain_id, request.protocols or None, request.deployments, needed())
-    if not found:
-        raise UsageError(
-            f"no market is known on {info.name}"
-            + (f" for {', '.join(request.protocols)}" if request.protocols else ""),
-            fix="name markets in a deployments file: --deployments FILE",
-        )
-    return sorted(found, key=lambda row: (row.protocol, row.name))
 
 
 def _begun(listed: Sequence[Market], block: int, watch: Watch) -> list[Market]:

@@ -20,6 +20,7 @@ Examples:
   bandscan positions ETH --side long --sort at-risk --limit 50
   bandscan levels ETH --at 1781
   bandscan history ETH --days 7
+  bandscan watch --chain ethereum
   bandscan doctor --rpc http://localhost:8545
   bandscan account 0x6d1c0e7f9f6dd1f0cbad4a3a3f4a6a3f3a1b2c3d
 

@@ -16,8 +16,16 @@ from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
 from scanner.core.states import States
 from scanner.deployments import ChainInfo
-from scanner.errors import MarketError, Problem, ReadError, StateGone, StoreError
-from scanner.findings import Surveyed, findings
+from scanner.errors import (
+    BandscanError,
+    MarketError,
+    Problem,
+    ReadError,
+    Reorganised,
+    StateGone,
+    StoreError,
+)
+from scanner.findings import Findings, Surveyed, findings
 from scanner.mirror import Mirror
 from scanner.opening import (
     Opened,
@@ -68,23 +76,49 @@ def run(request: Request, watch: Watch = SILENT) -> Finished:
     begun = time.monotonic()
     node, info = connected(request)
     with closing(node):
-        here = opened(node, info, request, watch)
+        here = _opened(node, info, request, watch)
         with Ledger.open(request.store, write=True) as ledger:
-            known = ledger.final(info.chain_id)
-            if known is not None:
-                require_final(node, *known)
-            here, surveyed, failed = _settled(ledger, node, info, here, request, watch)
-            chain = here.chain
-            if chain.final is not None:
-                ledger.set_final(info.chain_id, chain.final.number, chain.final.hash)
-        watch.step("prices and bands", None)
-        require_shocks(request.shocks, [one.survey for one in surveyed], here.shocks)
-        problems = [*here.problems, *(problem for problem, _ in failed)]
-        unread = [*here.unread, *(row for _, row in failed)]
-        found = findings(chain.chain_id, chain.block, request.shocks, surveyed, problems, unread)
+            chain, found = read(ledger, node, info, here, request, watch)
         for note in node.notes:
             watch.say(f"not used any more: {note}")
         facts = {"seconds": time.monotonic() - begun, **_traffic(node)}
+    finished = stored(request, chain, found, facts)
+    if request.keep is not None:
+        try:
+            retention.prune(request.store, chain.chain_id, request.keep, spared=finished.path)
+        except StoreError as error:  # the scan itself is safe and is what was asked for
+            watch.say(f"old scans could not be removed: {error.what}")
+    return finished
+
+
+def read(
+    ledger: Ledger, node: Node, info: ChainInfo, here: Opening, request: Request, watch: Watch
+) -> tuple[Chain, Findings]:
+    """What is found at one block, and which that was: `here`, or a newer one where that goes away.
+
+    Raises
+    ------
+    Reorganised
+        Every block that was tried was replaced while it was read.
+    ReadError
+    """
+    known = ledger.final(info.chain_id)
+    if known is not None:
+        require_final(node, *known)
+    here, surveyed, failed = _settled(ledger, node, info, here, request, watch)
+    chain = here.chain
+    if chain.final is not None:
+        ledger.set_final(info.chain_id, chain.final.number, chain.final.hash)
+    watch.step("prices and bands", None)
+    require_shocks(request.shocks, [one.survey for one in surveyed], here.shocks)
+    problems = [*here.problems, *(problem for problem, _ in failed)]
+    unread = [*here.unread, *(row for _, row in failed)]
+    found = findings(chain.chain_id, chain.block, request.shocks, surveyed, problems, unread)
+    return chain, found
+
+
+def stored(request: Request, chain: Chain, found: Findings, facts: dict[str, Any]) -> Finished:
+    """Put what was found into the store."""
     content, complete = encode(found.document), found.document["complete"]
     path = snapshots.write(
         request.store,
@@ -97,11 +131,6 @@ def run(request: Request, watch: Watch = SILENT) -> Finished:
         found.legs,
         timestamp=chain.block.timestamp,
     )
-    if request.keep is not None:
-        try:
-            retention.prune(request.store, chain.chain_id, request.keep, spared=path)
-        except StoreError as error:  # the scan itself is safe and is what was asked for
-            watch.say(f"old scans could not be removed: {error.what}")
     return Finished(found.document, content, complete, found.positions, path, facts)
 
 
@@ -116,13 +145,25 @@ def require_final(node: Node, number: int, block_hash: bytes) -> None:
     ReadError
         By name; nothing stored was changed.
     """
-    if node.head() < number or node.hash_of(number) != block_hash:
+    if node.head_from(number) < number or node.hash_of(number) != block_hash:
         raise ReadError(
             f"block {number} was final when this store was last written, and is another one now",
             chain=node.chain_id,
             reason="a reorganisation deeper than finality, or another chain under the same id",
             fix="give this chain its own --store; nothing in this one was changed",
         )
+
+
+def _opened(node: Node, info: ChainInfo, request: Request, watch: Watch) -> Opening:
+    """The markets, at a newer block where the state of the first one is kept by nobody."""
+    for _ in range(_FRUITLESS):
+        head = node.head()
+        try:
+            return opened(node, info, request, watch)
+        except StateGone:
+            if isinstance(request.block, int) or node.head() <= head:
+                raise
+    return opened(node, info, request, watch)
 
 
 def _settled(
@@ -146,21 +187,28 @@ def _settled(
                 raise
             why = "is too old: nobody keeps its state any more"
             fruitless = fruitless + 1 if ledger.states_count() <= done else 0
-            if fruitless >= _FRUITLESS:
+            if fruitless >= _FRUITLESS or node.head() <= here.chain.block.number:
                 raise
         except ReadError:
-            if here.chain.still_canonical():
+            if not _replaced(node, here.chain):
                 raise
             why = "was reorganised away while it was read"
         old = here.chain.block
-        here = opened(node, info, request, watch)
-        if here.chain.block == old:
-            break
+        here = _opened(node, info, request, watch)
         watch.say(f"block {old.number} {why}; going on at block {here.chain.block.number}")
-    raise ReadError(
-        f"no block stays long enough to be read: block {here.chain.block.number} {why}",
+    raise Reorganised(
+        f"no block stays long enough to be read: block {old.number} {why}",
         fix="an endpoint that keeps old state (archive), or a faster one; what was read is kept",
     )
+
+
+def _replaced(node: Node, chain: Chain) -> bool:
+    """Whether a block is surely no longer the chain's; who does not answer at once does not say."""
+    try:
+        with node.hasty():
+            return not chain.still_canonical()
+    except BandscanError:
+        return False
 
 
 def _surveys(

@@ -38,7 +38,7 @@ NODE: Any = SimpleNamespace(pin=lambda block, lag: SimpleNamespace(block=SimpleN
 
 def opens(monkeypatch: pytest.MonkeyPatch, *rows: Market) -> opening.Opening:
     monkeypatch.setattr(opening, "adapters", lambda: {"aave_v3": Adapter()})
-    monkeypatch.setattr(opening, "_listed", lambda request, info: list(rows))
+    monkeypatch.setattr(opening, "listed", lambda request, info: list(rows))
     return opened(NODE, chain_info(1), REQUEST, SILENT)
 
 

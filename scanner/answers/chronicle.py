@@ -97,8 +97,8 @@ def told(chain_id: int, records: Sequence[Record], driver: str, problems: Sequen
             if after is not None:
                 ours[id(after)] = track = track or _track(record, after, taken)
             if record.complete and step["change"] != "same" and not first:
-                found.append({**step, "track": track, "before": _short(before),
-                              "after": _short(after)})  # fmt: skip
+                found.append({**step, "track": track, "before": short(before),
+                              "after": short(after)})  # fmt: skip
         tracks = [ours[id(band)] for band in one.bands]
         if record.complete:
             known, first = list(zip(one.bands, tracks, strict=True)), False
@@ -109,7 +109,7 @@ def told(chain_id: int, records: Sequence[Record], driver: str, problems: Sequen
                 "complete": record.complete,
                 **_totals(one),
                 "bands": [
-                    {**(_short(band) or {}), "track": track}
+                    {**(short(band) or {}), "track": track}
                     for band, track in zip(one.bands, tracks, strict=True)
                 ],
                 "changes": found,
@@ -165,7 +165,8 @@ def _track(record: Record, band: Row, taken: set[str]) -> str:
     return name
 
 
-def _short(band: Row | None) -> Answer | None:
+def short(band: Row | None) -> Answer | None:
+    """A range as histories and events carry it."""
     return None if band is None else {key: band[key] for key in _BAND if key in band}
 
 

@@ -9,7 +9,8 @@ import concurrent.futures
 import random
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -190,7 +191,7 @@ class Node:
         if isinstance(block, int):
             if block < 0:
                 raise UsageError(f"there is no block {block}")
-            head = self._head_from(block)
+            head = self.head_from(block)
             if block > head:
                 raise UsageError(
                     f"block {block} is in the future (head is {head})",
@@ -246,7 +247,7 @@ class Node:
                 continue
         raise AssertionError("the last one waits")
 
-    def _head_from(self, block: int) -> int:
+    def head_from(self, block: int) -> int:
         """The head; asked again where it lies before a block that may be there."""
         head = self.head()
         for _ in range(HEADS):
@@ -255,6 +256,15 @@ class Node:
             self.run(self.client.pause())
             head = max(head, self.head())
         return head
+
+    @contextmanager
+    def hasty(self) -> Iterator[None]:
+        """Wait no longer than when connecting, meanwhile."""
+        patience, self.client.patience = self.client.patience, CONNECT_PATIENCE
+        try:
+            yield
+        finally:
+            self.client.patience = patience
 
     def multicall_address(self) -> bytes:
         """Where Multicall3 lives on this chain, by the table of the package `multicall`."""

@@ -8,6 +8,7 @@ history.py     scans, history, diff
 report.py      report
 doctor.py      doctor
 serve.py       serve
+watch.py       watch
 
 Nothing heavy is imported before a command runs.
 """

@@ -44,6 +44,24 @@ def print_bytes(data: bytes) -> None:
         sys.stdout.buffer.write(data)
 
 
+def print_line(line: str) -> bool:
+    """A line to stdout, at once; False where nobody reads it any more. Raises like `printing`."""
+    if sys.stdout is None:
+        raise StoreError("Standard output is closed.", exit_code=FAILED)
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return False
+    except OSError as error:
+        _silence(sys.stdout)
+        raise StoreError(
+            f"Standard output could not be written: {error.strerror}.", exit_code=FAILED
+        ) from error
+    return True
+
+
 def complain(message: str, label: str = "error: ") -> None:
     """A message on stderr, its label red where somebody sees it; never an error of its own."""
     colour = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")

@@ -108,6 +108,25 @@ def prune(directory: Path, chain_id: int, days: int = DAYS, *, spared: Path | No
     return len(removed)
 
 
+def remove(directory: Path, paths: Sequence[Path]) -> None:
+    """Take these stored scans away, each as a whole; one that is gone already is no error.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be written.
+    """
+    scans = directory / FOLDER
+    with errors_explained(directory), locked(scans / ".lock", wait=True):
+        aside = scans / ".removing"
+        if aside.exists():  # left by a killed run
+            shutil.rmtree(aside)
+        for path in paths:
+            if path.exists():
+                os.rename(path, aside)
+                shutil.rmtree(aside)
+
+
 def _thin(scan: Snapshot) -> None:
     """Leave the document only; meta.json says so before the tables go."""
     if scan.has_tables:

@@ -218,6 +218,11 @@ def listed(
     return [Snapshot(path, chain_id, key[0], complete) for key, path, complete in sorted(found)]
 
 
+def at(directory: Path, chain_id: int, block: int) -> set[Path]:
+    """Where the stored scans of a block lie; none of their files is read."""
+    return {path for number, path in _listed(directory / FOLDER / str(chain_id)) if number == block}
+
+
 def _newest(folder: Path, chain_id: int, complete: bool | None) -> Snapshot | None:
     for block, group in groupby(sorted(_listed(folder), reverse=True), key=lambda pair: pair[0]):
         found = [(meta.read(path), path) for _, path in group]

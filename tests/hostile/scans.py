@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -76,11 +76,10 @@ def scan(
     only: Sequence[str] = (),
     block: int | None = None,
     patience: float = 300,
-    sometimes: Callable[[], object] | None = None,
 ) -> Ended:
     """`bandscan scan` into folder/store, every account verified.
 
-    `only` are the protocols (all, if empty); `sometimes` is done whenever somebody waits.
+    `only` are the protocols (all, if empty).
     """
     folder.mkdir(exist_ok=True)
     deployments, target = folder / "mixed.toml", folder / "scan.json"
@@ -89,9 +88,19 @@ def scan(
     where: Sequence[object] = [option for url in urls for option in ("--rpc", url)]
     what: list[object] = ["--block", block] if block is not None else []
     what += [option for protocol in only for option in ("--protocol", protocol)]
-    arguments = ["scan", *where, *what, "--deployments", deployments, "--store", folder / "store"]
+    arguments: list[object] = [
+        "scan",
+        "--chain",
+        mixed.aave.chain_id,
+        *where,
+        *what,
+        "--deployments",
+        deployments,
+        "--store",
+        folder / "store",
+    ]
     arguments += ["--json", target, "--verify", "all", "--patience", patience]
-    with impatient(sometimes):
+    with impatient():
         ended = CliRunner().invoke(main, list(map(str, arguments)), env=CLEAN)
     if ended.exception is not None and not isinstance(ended.exception, SystemExit):
         raise ended.exception
