@@ -6,11 +6,12 @@ number of borrowers. Every step is one transaction; a killed run goes on where i
 does a scan whose block has grown too old, at a newer one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from scanner.borrowers import Listed
 from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain, Way
 from scanner.core.states import States, keys
@@ -33,10 +34,20 @@ class Mirror:
         The market's number in the ledger.
     """
 
-    def __init__(self, ledger: Ledger, node: Node, chain: Chain, one: Opened, watch: Watch) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        node: Node,
+        chain: Chain,
+        one: Opened,
+        watch: Watch,
+        listed: Listed | None = None,
+    ) -> None:
         self._ledger, self._node, self._chain = ledger, node, chain
         self._one, self._watch = one, watch
         self.number = market_number(ledger, chain, one)
+        self._listed = listed
+        self._imported = False  # accounts came from a list and no log before it was ever read
         self._older = False  # the ledger's block is newer than the pinned one
         self._start: int | None = None  # where the market's logs begin, once it had to be known
         self._trust = Anchored(chain, one, ledger.anchor(self.number))
@@ -65,23 +76,55 @@ class Mirror:
         if cursor is not None and cursor.block > self._chain.block.number:
             self._older = True
             return self._afresh()
+        if self._listed is not None:
+            cursor = self._import(self._listed, cursor)
         self._discover(cursor.block + 1 if cursor else self._first())
         self._refresh()
         return self._kept()
 
-    def searches(self) -> Iterator[tuple[States, U8]]:
+    def _import(self, listed: Listed, cursor: Cursor | None) -> Cursor | None:
+        """Take in a list of borrowers; where logs go on from then on.
+
+        A list that says through which block it is complete is followed by the logs after it; any
+        other one is taken for complete now. The totals tell whether that is so. A protocol whose
+        markets are themselves found by logs has no totals of those nobody heard of: there a list
+        only adds candidates.
+        """
+        here, row = self._chain.block, self._one.row
+        upto = cursor
+        if cursor is None and getattr(self._one.adapter, "TOTALS_PROVE", True):
+            last = here.number if listed.through is None else min(listed.through, here.number)
+            upto = Cursor(last, here.hash if last == here.number else None)
+            self._imported = True
+        elif cursor is None:
+            self._watch.say(
+                f"{row.name}: its markets are found by logs, which are read all the same"
+            )
+            upto = Cursor(0, None)
+        blocks = np.zeros(len(listed.accounts), np.int64)
+        assert upto is not None
+        self._ledger.touch(self.number, listed.accounts, blocks, upto, add=True)
+        self._watch.say(f"{row.name}: {len(listed.accounts):,} accounts from the list")
+        return upto if self._imported or cursor is not None else None
+
+    def searches(self, gaps: Sequence[str]) -> Iterator[tuple[States, U8]]:
         """For totals that do not add up: the states again, after each thing that may mend them."""
         if self._older:
             return
         if self._ledger.forget(self.number, self._chain.block.number):
             self._watch.say(
-                f"{self._one.row.name}: the totals do not add up; reading every account again"
+                f"{self._one.row.name}: the totals of {', '.join(gaps) or 'nothing'} do not add up;"
+                " reading every account again"
             )
             self._refresh()
             yield self._kept()
-        for how, way in ways(self._node, self._trust):
+        again = [(f"again, {how}", way) for how, way in ways(self._node, self._trust)]
+        if self._imported:
+            again.insert(0, ("since the list is not complete", Way(trust=self._trust)))
+        for how, way in again:
             self._watch.say(
-                f"{self._one.row.name}: the totals do not add up; asking for all logs again, {how}"
+                f"{self._one.row.name}: the totals of {', '.join(gaps) or 'nothing'} do not add up;"
+                f" asking for all logs {how}"
             )
             known = len(self._ledger.accounts(self.number, self._width))
             try:

@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from scanner import certificate
+from scanner import borrowers, certificate
+from scanner.borrowers import BorrowerList
 from scanner.chain.connect import Node, connect
 from scanner.chain.pinned import Chain
 from scanner.deployments import ChainInfo, Fields, Market, chain_info, markets
@@ -29,6 +30,8 @@ class Request:
     shocks: tuple[str, ...] = ()
     verify: int | None = 100
     patience: float = 600.0
+    accounts_from: Path | None = None  # a list of borrowers (borrowers.py)
+    anyway: bool = False  # even where the plan takes more than a day (plan.py)
     keep: int | None = DAYS  # days of six-hourly history (store/retention.py); None: all scans
 
 
@@ -78,6 +81,7 @@ class Opening:
     problems: list[Problem]
     unread: list[dict[str, Any]]
     shocks: set[str]
+    people: BorrowerList | None = None
 
 
 def opened(
@@ -97,6 +101,7 @@ def opened(
     UsageError
         No market, a block in the future, a contract that is none, a shock that nothing follows.
     """
+    people = None if request.accounts_from is None else borrowers.read(request.accounts_from)
     rows = listed(request, info) if rows is None else rows
     chain = chain or node.pin(request.block, info.lag)
     found: list[Opened] = []
@@ -118,7 +123,7 @@ def opened(
     if SOME not in known:  # else it shows once the accounts are read
         require_shocks(request.shocks, (), known)
     problems, unread = [problem for problem, _ in failed], [row for _, row in failed]
-    return Opening(chain, found, problems, unread, known)
+    return Opening(chain, found, problems, unread, known, people)
 
 
 def listed(request: Request, info: ChainInfo) -> list[Market]:

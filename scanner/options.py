@@ -138,6 +138,18 @@ examining = _all(
     click.option("--wide", is_flag=True, help="All columns, at any width."),
 )
 
+listing = _all(
+    chain("Only the markets of this chain."),
+    store,
+    click.option(
+        "--export",
+        type=arguments.Target(".csv", ".parquet"),
+        metavar="FILE.csv|FILE.parquet",
+        help="Write the accounts as a list for `bandscan scan --accounts`.",
+    ),
+    _json("JSON instead of a table, to a file, or to stdout where none is named."),
+)
+
 scanning = _all(
     chain("Which chain; the one of the endpoint where none is named."),
     _rpc,
@@ -180,6 +192,19 @@ scanning = _all(
         "stats_to",
         type=arguments.Target(),
         help="Facts of this run (seconds, requests, bytes) as JSON.",
+    ),
+    click.option(
+        "--accounts",
+        "accounts_from",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE.csv|FILE.parquet",
+        help="Begin with a list of borrowers instead of years of logs; the protocol's totals prove"
+        " it complete, and only where they do not are logs searched.",
+    ),
+    click.option(
+        "--anyway",
+        is_flag=True,
+        help="Begin even where the endpoint would need more than a day.",
     ),
     click.option(
         "--patience",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scanner.borrowers import BorrowerList
 from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
 from scanner.core.states import States
@@ -37,6 +38,8 @@ from scanner.opening import (
     unreadable,
 )
 from scanner.outputs.document import encode
+from scanner.plan import agreed, planned
+from scanner.protocols import key_width
 from scanner.store import retention, snapshots
 from scanner.store.ledger import Ledger
 from scanner.watching import SILENT, Watch
@@ -105,6 +108,8 @@ def read(
     known = ledger.final(info.chain_id)
     if known is not None:
         require_final(node, *known)
+    each = node.stats.wall / max(1, node.stats.requests)
+    agreed(planned(ledger, node, here, each), request, watch)
     here, surveyed, failed = _settled(ledger, node, info, here, request, watch)
     chain = here.chain
     if chain.final is not None:
@@ -223,7 +228,7 @@ def _surveys(
     failed: list[Failure] = []
     for one in here.markets:
         try:
-            surveyed.append(_survey(ledger, node, here.chain, one, request, watch))
+            surveyed.append(_survey(ledger, node, here.chain, one, request, watch, here.people))
         except MarketError as error:
             if len(here.markets) == 1:
                 raise
@@ -233,14 +238,26 @@ def _surveys(
 
 
 def _survey(
-    ledger: Ledger, node: Node, chain: Chain, one: Opened, request: Request, watch: Watch
+    ledger: Ledger,
+    node: Node,
+    chain: Chain,
+    one: Opened,
+    request: Request,
+    watch: Watch,
+    people: BorrowerList | None,
 ) -> Surveyed:
     """One market: its ledger brought up to the block, translated, and held against its referee."""
-    reflection = Mirror(ledger, node, chain, one, watch)
+    row = one.row
+    listed = (
+        people.of(chain.chain_id, row.protocol, row.name, key_width(one.adapter))
+        if people
+        else None
+    )
+    reflection = Mirror(ledger, node, chain, one, watch, listed)
     states, failed = reflection.states()
     found, sound = _judged(chain, one, states, failed, request, watch)
     # Where accounts could not be read the gap is explained: they are read again, nobody else.
-    searches = iter(()) if sound or len(failed) else reflection.searches()
+    searches = iter(()) if sound or len(failed) else reflection.searches(_gaps(found))
     for states, failed in searches:
         found, sound = _judged(chain, one, states, failed, request, watch)
         if sound:
@@ -254,6 +271,11 @@ def _survey(
             f"{one.row.name}: the totals do not add up; the next run reads this market afresh"
         )
     return found
+
+
+def _gaps(found: Surveyed) -> list[str]:
+    """Symbols of the tokens whose totals do not add up."""
+    return sorted({one.symbol for one in found.survey.identities if not one.holds})
 
 
 def _judged(

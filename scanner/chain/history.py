@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scanner.chain.pinned import Chain
 
 ANY = Way()
+TRIES = 8  # requests to find out how many blocks fit one
 NEAR = 2_048  # blocks behind the pinned one, at least, within which a chunk names its last hash
 
 
@@ -63,6 +64,16 @@ class History:
         finally:
             for future in pending:
                 future.cancel()
+
+    def widest(self, first: int) -> int:
+        """How many blocks one request may span, tried from block `first` on by a few requests."""
+        end = self._chain.block.number
+        for _ in range(TRIES):
+            span = self._finder.span()
+            last = min(end, first + span - 1)
+            if self._node.run(self._finder.attempt(first, last)):
+                break
+        return self._finder.span()
 
     def tip(self, first: int) -> Iterator[LogChunk]:
         """See `Chain.tip_logs`."""

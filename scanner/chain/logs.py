@@ -138,6 +138,15 @@ class Finder:
                 waiting.append((low, high))
         return chunks
 
+    async def attempt(self, first: int, last: int) -> bool:
+        """Whether a range is answered as a whole; if not, the span is narrower from now on."""
+        try:
+            await self._ask(first, last)
+        except Refused as refused:
+            await self._narrow(refused, first, last)
+            return False
+        return True
+
     async def of_block(self, number: int, block_hash: bytes) -> LogChunk | None:
         """The logs of one block by its hash: a node that lacks the block has to say so.
 

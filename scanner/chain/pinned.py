@@ -189,6 +189,10 @@ class Chain:
         """
         return History(self._node, self, addresses, topic0, ANY).tip(first)
 
+    def widest_logs(self, addresses: Sequence[bytes], topic0: Sequence[bytes], first: int) -> int:
+        """How many blocks a log request may span, tried from block `first` on; remembered."""
+        return History(self._node, self, addresses, topic0, ANY).widest(first)
+
     async def count_logs(
         self, addresses: Sequence[bytes], topic0: Sequence[bytes], block: int, endpoint: Endpoint
     ) -> int | None:

@@ -6,6 +6,7 @@ lists.py       bands, ticks, positions, account
 levels.py      levels
 history.py     scans, history, diff
 report.py      report
+accounts.py    accounts
 doctor.py      doctor
 serve.py       serve
 watch.py       watch

@@ -34,3 +34,22 @@ def show(screen: Screen, rows: Sequence[Mapping[str, Any]]) -> None:
     screen.print("{} of {} on {}".format(*parts))
     for name, source in sorted({(row["protocol"], row["source"]) for row in rows}):
         screen.print(words.printable(f"addresses of {name}: {source}"), soft_wrap=True)
+
+
+def show_accounts(screen: Screen, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print how many accounts of each market are known, and through which block."""
+
+    def cells(name: str) -> list[str]:
+        return [words.printable(str(row[name])) for row in rows]
+
+    through = ["not read" if row["through"] is None else f"{row['through']:,}" for row in rows]
+    show_table(
+        screen,
+        [
+            Column("protocol", cells("protocol"), right=False),
+            Column("chain", cells("chain"), right=False),
+            Column("market", cells("market"), right=False),
+            Column("accounts", [f"{row['accounts']:,}" for row in rows]),
+            Column("through block", through),
+        ],
+    )

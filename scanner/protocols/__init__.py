@@ -5,6 +5,8 @@ An adapter is a module that says:
     NAME, ADDRESSES           its name and the address fields of its deployments, the main one first
     OPTIONAL                  (may be left out) address fields that a deployment may have
     KEY                       (may be left out: 20) bytes of the key a position is stored under
+    TOTALS_PROVE              (may be left out: True) False where a list of borrowers cannot be
+                              proven complete by totals, since markets are known by logs alone
     open_market(chain, row)   the market at the pinned block: configuration, indices, prices, totals
     shocks(market)            the shocks that are about something in it: "driver:ETH", "token:WETH"
     log_filter(market)        which logs name accounts whose stored state may have changed

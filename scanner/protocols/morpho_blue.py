@@ -47,6 +47,7 @@ _NAMED = {
 }
 _EARLY = abi.load("morpho_pre_liquidation").topic("CreatePreLiquidation")
 _CONTRACT = 1  # slot of a pre-liquidation contract's record, where a position's word has slot 0
+TOTALS_PROVE = False  # a market that no log named has a total that nobody asks for
 _BORROW, _CREATED = _MORPHO.topic("Borrow"), _MORPHO.topic("CreateMarket")
 
 

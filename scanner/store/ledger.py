@@ -103,6 +103,12 @@ class Ledger:
             )
         return int(rows[0][0])
 
+    def markets(self) -> list[tuple[int, int, str, str]]:
+        """(number, chain id, protocol, name) of every market, by chain, protocol and name."""
+        return self._rows(
+            "SELECT id, chain_id, protocol, name FROM markets ORDER BY chain_id, protocol, name, id"
+        )
+
     def cursor(self, market: int) -> Cursor | None:
         """How far the market's logs were read; None if never."""
         known = self._checkpoints(market)
