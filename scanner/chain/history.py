@@ -72,7 +72,7 @@ class History:
             span = self._finder.span()
             last = min(end, first + span - 1)
             if self._node.run(self._finder.attempt(first, last)):
-                break
+                return span
         return self._finder.span()
 
     def tip(self, first: int) -> Iterator[LogChunk]:
