@@ -8,6 +8,7 @@ requests. A plan of more than a day is refused, with what to do instead.
 from dataclasses import dataclass
 
 from scanner.chain.connect import Node
+from scanner.chain.history import NEAR
 from scanner.chain.pinned import Chain
 from scanner.errors import EndpointError
 from scanner.mirror import market_number
@@ -74,7 +75,8 @@ def planned(ledger: Ledger, node: Node, here: Opening, seconds_each: float) -> P
         span = chain.widest_logs(wanted.addresses, wanted.topics, starts[widest])
     logs = sum(-(-many // span) for many in blocks if many)
     known = sum(_waiting(ledger, chain, one) for one in here.markets)
-    accounts, around = -(-4 * known // A_BATCH), AROUND * len(here.markets)
+    near = sum(-(-min(many, NEAR) // span) for many in blocks)  # where hashes are asked as well
+    accounts, around = -(-4 * known // A_BATCH), AROUND * len(here.markets) + 3 * near // 2
     together = max(1, node.concurrency // 2)
     rate = node.client.likely("eth_getLogs").pace.rate
     requests = logs + accounts + around

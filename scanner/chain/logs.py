@@ -39,7 +39,8 @@ class Span:
     clean: int = 0
 
     def shrink(self, asked: int, hint: int | None) -> None:
-        self.refused = min(self.refused, asked)
+        # A width that was named is the limit: wider ones are tried again later, not at once.
+        self.refused = min(self.refused, hint + 1 if hint else asked)
         self.blocks = min(self.blocks, max(1, hint if hint else asked // 2))
         self.clean = 0
 
