@@ -134,7 +134,7 @@ def _shares(
         wall, _ = desk.scan(f"{where} {number}")
         walls.append(wall)
         busy.append((time.process_time() - began) / wall)
-    wall, share = _command(folder, where, url)
+    wall, share = command(folder, where, url)
     return [
         Figure(f"cold scan {where}", median(walls), "s"),
         Figure("... its processor time, of that", 100 * median(busy), "%", budget),
@@ -143,15 +143,15 @@ def _shares(
     ]
 
 
-def _command(folder: Folder, where: str, url: str) -> tuple[float, float]:
+def command(folder: Folder, where: str, url: str) -> tuple[float, float]:
     """Seconds of `bandscan scan`, and the share of a core that it used."""
-    command = [*BANDSCAN, "scan", "--rpc", url, "--quiet", "--store", str(folder / f"{where} c")]
-    command += ["--deployments", str(folder / "deployments.toml")]
+    words = [*BANDSCAN, "scan", "--rpc", url, "--quiet", "--store", str(folder / f"{where} c")]
+    words += ["--deployments", str(folder / "deployments.toml")]
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
+        raise subprocess.CalledProcessError(process.returncode, words)
     return seconds, (usage.ru_utime + usage.ru_stime) / seconds
