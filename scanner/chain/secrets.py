@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 MASK = "***"
 LONGEST = 200  # characters of foreign text worth showing
+_ENOUGH = 4_096  # characters of it that nearly always hold those
 _CONTROL = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+"
 )
@@ -27,6 +28,7 @@ class Redactor:
     def __init__(self, urls: Sequence[str]) -> None:
         words = {part for url in urls for part in _parts(url)}
         longest_first = sorted(words, key=lambda word: (-len(word), word))
+        self._longest = max(map(len, words), default=0)
         self._pattern = (
             re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if words else None
         )
@@ -36,10 +38,19 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """`text` without secrets, without control characters, at most 200 characters long."""
+        if len(text) > _ENOUGH:
+            # A node may quote 100 KB of reverted data. What was cut within a secret stays hidden:
+            # it can only be among the last characters.
+            first = self._clean(text[:_ENOUGH])
+            if len(first) > LONGEST + self._longest:
+                return first[: LONGEST - 1] + "…"
+        text = self._clean(text)
+        return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+    def _clean(self, text: str) -> str:
         if self._pattern is not None:
             text = self._pattern.sub(MASK, text)
-        text = _CONTROL.sub(" ", text).strip()
-        return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+        return _CONTROL.sub(" ", text).strip()
 
 
 def _parts(url: str) -> Iterable[str]:

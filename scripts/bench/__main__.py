@@ -1,4 +1,4 @@
-"""`python scripts/bench [core|scan|mixed|bands|site|api|all] [--write]`: missed budgets, exit 1."""
+"""`python scripts/bench [SECTION|all] [--write]`: missed budgets, exit 1."""
 
 import argparse
 import importlib
@@ -10,7 +10,18 @@ if not __package__:  # run as a directory: its parent is where the package is im
 
 from bench import report
 
-SECTIONS = ("core", "scan", "mixed", "bands", "site", "api")
+SECTIONS = (
+    "core",
+    "scan",
+    "lens",
+    "follow",
+    "limits",
+    "mainnet",
+    "mixed",
+    "bands",
+    "site",
+    "api",
+)
 
 
 def main() -> int:

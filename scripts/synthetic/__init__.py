@@ -13,6 +13,7 @@ getters.py     what is asked of contracts, a table per block
 account_data.py  what the pool says of accounts
 contracts.py   all calls answered, those about accounts as columns
 calls.py       aggregate3 and tryBlockAndAggregate, as columns
+lens.py        the scanner's lens recognised and answered
 node.py        the JSON-RPC methods, limits and refusals; the hook for a lens
 server.py      HTTP, in a process of its own
 endpoint.py    the handle: `with Synthetic() as chain: chain.url`

@@ -1,12 +1,13 @@
 """`python scripts/synthetic`: a cold scan of a synthetic market, and one after some moved."""
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 if not __package__:  # run as a directory: its parent is where the package is imported from
@@ -76,12 +77,20 @@ def main() -> int:
                     time.sleep(3600)
             except KeyboardInterrupt:
                 return 0
-        print(f"{asked.borrowers:,} borrowers, head {asked.head:,}\n\n{_HEAD}")
-        print("|---" * _HEAD.count(" | ") + "|---|", flush=True)
+        show = not asked.json
+        if show:
+            print(f"{asked.borrowers:,} borrowers, head {asked.head:,}\n\n{_HEAD}")
+            print("|---" * _HEAD.count(" | ") + "|---|", flush=True)
+        costs: dict[str, Cost] = {}
         with tempfile.TemporaryDirectory() as made:
-            print(scan(chain, Path(made)).row("cold"), flush=True)
-            chain.move(asked.touched)
-            print(scan(chain, Path(made)).row(f"after {asked.touched:,} moved"), flush=True)
+            for name in ("cold", f"after {asked.touched:,} moved"):
+                if costs:
+                    chain.move(asked.touched)
+                costs[name] = scan(chain, Path(made))
+                if show:
+                    print(costs[name].row(name), flush=True)
+        if not show:
+            print(json.dumps([asdict(cost) for cost in costs.values()]))
     return 0
 
 
@@ -96,6 +105,7 @@ def _arguments() -> argparse.Namespace:
     add("--most-logs", type=int, help="logs in one answer")
     add("--latency", type=float, default=0.0, help="seconds before each answer")
     add("--rate", type=float, help="requests per second, above which they are refused")
+    add("--json", action="store_true", help="the costs of both as JSON")
     add("--serve", type=Path, metavar="FILE", help="no scan: serve, deployments written to FILE")
     return parser.parse_args()
 

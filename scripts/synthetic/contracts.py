@@ -1,7 +1,7 @@
 """What every getter answers, at a block.
 
-Four getters are asked of everybody and answered as columns; the rest are rows of a table that is
-made once per block (`getters.py`).
+Four getters that are asked of everybody, and the hashes of blocks, are answered as columns; the
+rest are rows of a table that is made once per block (`getters.py`).
 """
 
 import struct
@@ -14,13 +14,14 @@ from scanner.chain import abi
 from scanner.chain.abi import Abi
 from synthetic import account_data
 from synthetic.calls import Answers, Calls
-from synthetic.getters import table_of
+from synthetic.getters import MULTICALL3, table_of
 from synthetic.people import U8, Directory
 from synthetic.world import World
 
 I64 = npt.NDArray[np.int64]
 
 _POOL, _TOKEN = abi.load("aave_v3_pool"), abi.load("aave_v3_token")
+_MULTICALL = abi.load("multicall3")
 _KEPT = 4  # blocks whose tables are kept
 
 
@@ -31,6 +32,7 @@ def _code(contract: Abi, function: str) -> int:
 
 _FLAGS, _EMODE = _code(_POOL, "getUserConfiguration"), _code(_POOL, "getUserEMode")
 _DATA, _SCALED = _code(_POOL, "getUserAccountData"), _code(_TOKEN, "scaledBalanceOf")
+_HASH, _HASHES = _code(_MULTICALL, "getBlockHash"), 256  # as many blocks back
 
 
 class Contracts:
@@ -42,6 +44,7 @@ class Contracts:
         tokens = [token for one in reserves for token in (one.atoken, one.vdebt)]
         self._tokens = Directory(tokens)  # place: reserve * 2 + (1 for debt)
         self._pool = np.frombuffer(world.market.pool, np.uint8)
+        self._multicall = np.frombuffer(MULTICALL3, np.uint8)
         self.table = lru_cache(_KEPT)(partial(table_of, world))
 
     def forget(self) -> None:
@@ -54,17 +57,18 @@ class Contracts:
         ok, size = np.zeros(count, np.bool_), np.zeros(count, np.int64)
         parts: list[tuple[I64, U8]] = []
         rest = np.ones(count, np.bool_)
-        for code, pool, words in (
-            (_FLAGS, True, 1),
-            (_EMODE, True, 1),
-            (_DATA, True, 6),
-            (_SCALED, False, 1),
+        for code, contract, words in (
+            (_FLAGS, self._pool, 1),
+            (_EMODE, self._pool, 1),
+            (_DATA, self._pool, 6),
+            (_SCALED, None, 1),
+            (_HASH, self._multicall, 1),
         ):
             mine = calls.selector == code
             if not mine.any():
                 continue
-            if pool:
-                mine &= (calls.target == self._pool).all(axis=1)
+            if contract is not None:
+                mine &= (calls.target == contract).all(axis=1)
             else:
                 mine &= self._tokens.find(calls.target) >= 0
             rows = np.flatnonzero(mine)
@@ -91,7 +95,9 @@ class Contracts:
         return Answers(ok, start, size, flat)
 
     def _columns(self, code: int, calls: Calls, rows: I64, block: int) -> U8:
-        """The words of one of the four getters, shape (rows, words, 32)."""
+        """The words of one of these getters, shape (rows, words, 32)."""
+        if code == _HASH:
+            return self._hashes(calls.argument[rows], block)
         people = self.world.people
         who = people.find(calls.argument[rows, 12:])
         known = who >= 0
@@ -105,4 +111,13 @@ class Contracts:
             words[:, 0] = people.balances(who, token // 2, token % 2 == 1)
         else:
             return account_data.words_for(self.world, who, block)
+        return words
+
+    def _hashes(self, numbers: U8, block: int) -> U8:
+        """BLOCKHASH: zero for blocks that are not there yet or more than 256 back."""
+        words = np.zeros((len(numbers), 1, 32), np.uint8)
+        for row, number in enumerate(numbers):
+            asked = int.from_bytes(number.tobytes(), "big")
+            if max(0, block - _HASHES) <= asked < block:
+                words[row, 0] = np.frombuffer(self.world.hash(asked), np.uint8)
         return words

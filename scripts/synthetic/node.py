@@ -11,9 +11,11 @@ from synthetic.calls import AGGREGATE3, TRY_BLOCK, Malformed, decode, encode, si
 from synthetic.contracts import Contracts
 from synthetic.getters import MULTICALL3
 from synthetic.history import Filter
+from synthetic.lens import Reader, answer
 from synthetic.world import World
 
 SERVER, PARAMS, NO_METHOD, LIMIT, REVERTED = -32000, -32602, -32601, -32005, 3
+_NEWEST = 1_024  # blocks that are known by their hashes
 _CODE = b'"0x' + 64 * b"60806040" + b'"'
 
 
@@ -39,6 +41,8 @@ class Node:
     def __init__(self, world: World, limits: Limits) -> None:
         self.world, self.limits = world, limits
         self.contracts = Contracts(world)
+        self._lens = Reader()
+        self._numbers: dict[bytes, int] = {}  # of the newest blocks, by hash
         self._code = {*world.addresses, MULTICALL3}
         self._methods: dict[str, Callable[[list[Any]], bytes]] = {
             "eth_chainId": lambda _: _quantity(world.shape.chain_id),
@@ -54,10 +58,17 @@ class Node:
         """HOOK: what an eth_call returns that this node does not know by itself, or None.
 
         Asked first, with the parameters of every eth_call: `[{"to", "data", ...}, block,
-        overrides]`. Whoever understands the code of a state override answers in its place, best by
-        `self.contracts.answer` and `self.block_of`; may raise `Refused`.
+        overrides]`. Here it understands the scanner's own lens, lent as a state override; a
+        subclass may understand less or more, best by `self.contracts.answer` and `self.state_of`,
+        and may raise `Refused`.
         """
-        return None
+        found = self._lens.read(params)
+        if found is None:
+            return None
+        lens, calls = found
+        block, world = self.state_of(params[1]), self.world
+        proof = (block, world.hash(block - 1), world.time(block), world.shape.chain_id)
+        return answer(lens, self.contracts.answer(calls, block), proof)
 
     def handle(self, body: bytes) -> tuple[str, bytes]:
         """The method of a request, and the answer's body."""
@@ -95,6 +106,13 @@ class Node:
             raise Refused(SERVER, "header not found")
         return block
 
+    def state_of(self, name: Any) -> int:
+        """`block_of`; refuses one whose state is gone."""
+        block = self.block_of(name)
+        if block < self.world.settled:
+            raise Refused(SERVER, f"missing trie node: the state of block {block} is pruned")
+        return block
+
     def _block(self, params: list[Any]) -> bytes:
         try:
             number = self.block_of(params[0])
@@ -128,10 +146,13 @@ class Node:
     def _logs(self, params: list[Any]) -> bytes:
         asked = params[0]
         topics = asked.get("topics") or []
-        if "blockHash" in asked or any(topic is not None for topic in topics[1:]):
-            raise Refused(PARAMS, "only ranges, contracts and first topics are filtered here")
+        if any(topic is not None for topic in topics[1:]):
+            raise Refused(PARAMS, "only blocks, contracts and first topics are filtered here")
         world, limits = self.world, self.limits
-        first, last = (self._bound(asked.get(name)) for name in ("fromBlock", "toBlock"))
+        if "blockHash" in asked:
+            first = last = self._number_of(bytes.fromhex(asked["blockHash"][2:]))
+        else:
+            first, last = (self._bound(asked.get(name)) for name in ("fromBlock", "toBlock"))
         if first > last:
             raise Refused(PARAMS, "invalid block range params")
         if limits.log_range is not None and last - first + 1 > limits.log_range:
@@ -141,6 +162,16 @@ class Node:
         if limits.most_logs is not None and len(places) > limits.most_logs:
             raise Refused(LIMIT, f"query returned more than {limits.most_logs} results")
         return world.history.render(places, world.market, world.people.address, world.genesis)
+
+    def _number_of(self, block_hash: bytes) -> int:
+        """The block of a hash, of the newest ones."""
+        world = self.world
+        if world.hash(world.head) not in self._numbers:
+            newest = range(max(0, world.head - _NEWEST), world.head + 1)
+            self._numbers = {world.hash(number): number for number in newest}
+        if block_hash not in self._numbers:
+            raise Refused(SERVER, "unknown block")
+        return self._numbers[block_hash]
 
     def _bound(self, name: Any) -> int:
         try:
@@ -161,9 +192,7 @@ class Node:
         target = bytes.fromhex(what["to"][2:])
         if len(params) > 2 and params[2] and target != MULTICALL3:
             raise Refused(SERVER, "state override is not supported")
-        block = self.block_of(params[1] if len(params) > 1 else "latest")
-        if block < self.world.settled:
-            raise Refused(SERVER, f"missing trie node: the state of block {block} is pruned")
+        block = self.state_of(params[1] if len(params) > 1 else "latest")
         data = binascii.unhexlify((what.get("data") or what.get("input") or "0x")[2:])
         if target == MULTICALL3 and data[:4] in (AGGREGATE3, TRY_BLOCK):
             try:

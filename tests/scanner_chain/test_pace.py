@@ -11,10 +11,14 @@ from scanner.chain.pace import MARGIN, Pace
 
 
 class Time:
-    """A clock that stands still unless somebody sleeps; sleepers wake in order."""
+    """A clock that stands still unless somebody sleeps; sleepers wake in order.
 
-    def __init__(self) -> None:
+    All that wakes may be late by `stall` seconds, once in five.
+    """
+
+    def __init__(self, stall: float = 0.0) -> None:
         self.now = 1000.0
+        self._stall, self._stalls = stall, 1000.0
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._count = 0
 
@@ -32,7 +36,10 @@ class Time:
             for _ in range(20):
                 await asyncio.sleep(0)
             if self._sleepers and not all(job.done() for job in jobs):
-                self.now, _, done = heapq.heappop(self._sleepers)
+                at, _, done = heapq.heappop(self._sleepers)
+                self.now = max(self.now, at)
+                if self._stall and self.now >= self._stalls:
+                    self.now, self._stalls = self.now + self._stall, self.now + 5
                 done.set_result(None)
 
 
@@ -67,12 +74,12 @@ def bucket(rate: float, size: float) -> Callable[[float], bool]:
 
 
 def spent(
-    allowed: Callable[[float], bool], latency: float, seconds: float
+    allowed: Callable[[float], bool], latency: float, seconds: float, stall: float = 0.0
 ) -> tuple[list[float], int]:
     """When requests were answered, and how many were refused, by eight workers."""
 
     async def go() -> tuple[list[float], int]:
-        time, answers, refused = Time(), [], 0
+        time, answers, refused = Time(stall), [], 0
         pace = Pace(4, sleep=time.sleep, clock=time.clock)
         parked = 0.0
 
@@ -116,6 +123,14 @@ def test_a_limit_is_found_used_and_kept(
     late = [at for at in answers if at > 1010]
     possible = min(rate[0], 1 / latency)  # with one request in flight most of the time
     assert len(late) >= 0.85 * possible * 110
+
+
+@pytest.mark.parametrize("stall", [0.1, 0.25, 0.6])
+def test_a_late_waking_is_no_burst(stall: float) -> None:
+    """Those who waited for their turns do not leave together when all of them wake late."""
+    answers, refused = spent(sliding(5, 1.0), 0.3, 120, stall)
+    assert refused <= 2
+    assert sum(at > 1010 for at in answers) >= 0.8 / 1.1 * 5 * 110
 
 
 def test_nobody_who_never_objects_is_slowed() -> None:
