@@ -45,7 +45,7 @@ _FLAGS = [
     *("--gas-limit", "1000000000000"),
     *("--gas-price", "0"),
     *("--block-base-fee-per-gas", "0"),
-    *("--slots-in-an-epoch", "16"),
+    *("--slots-in-an-epoch", "1"),
     "--disable-min-priority-fee",
     "--auto-impersonate",
     "--no-request-size-limit",

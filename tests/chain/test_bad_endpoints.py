@@ -249,7 +249,7 @@ def test_a_lost_repayment_is_mended(
         endpoint.after = drop
         outcome = bandscan(*scanning(origin_chain, tmp_path, url=endpoint.url))
         assert outcome.code == 0, outcome
-        assert "the totals do not add up; reading every account again" in outcome.err
+        assert "the totals of USDC do not add up; reading every account again" in outcome.err
         mended = (tmp_path / "scan.json").read_bytes()
         (tmp_path / "fresh").mkdir()
         assert bandscan(*scanning(origin_chain, tmp_path / "fresh")).code == 0

@@ -27,6 +27,8 @@ class Request:
     verify: int | None
     patience: float = 600.0
     keep: int | None = 30
+    accounts_from: Any = None
+    anyway: bool = False
 
 
 @dataclass(frozen=True)
