@@ -6,6 +6,8 @@ import pytest
 from localchain import LocalChain
 from localchain.mixed import Mixed
 
+from hostile.small import small_chain
+
 PEOPLE, SEED = 12, 3
 
 
@@ -16,4 +18,11 @@ def mixed() -> Iterator[Mixed]:
         aave.populate(PEOPLE, SEED)
         made = Mixed(aave)
         made.populate(PEOPLE, SEED)
+        yield made
+
+
+@pytest.fixture(scope="session")
+def small() -> Iterator[Mixed]:
+    """Aave alone, two dozen borrowers. Leave it as it is, or take it back."""
+    with small_chain() as made:
         yield made
