@@ -174,6 +174,7 @@ def _opened(node: Node, info: ChainInfo, request: Request, watch: Watch) -> Open
         except ReadError:
             if not _replaced(node, chain):
                 raise
+            node.doubt()
     return opened(node, info, request, watch, rows=rows)
 
 
@@ -205,6 +206,7 @@ def _settled(
                 raise
             why = "was reorganised away while it was read"
         old = here.chain.block
+        node.doubt()  # another block, or the address of another chain
         here = _opened(node, info, request, watch)
         watch.say(f"block {old.number} {why}; going on at block {here.chain.block.number}")
     raise Reorganised(
