@@ -12,7 +12,7 @@ from localchain.node import Node
 from hostile import Ask, Fault, HostileProxy, Reply, fault
 from hostile.branches import KINDS, Branches, striking
 from hostile.scans import Ended, scan
-from hostile.small import bytes_of, clean
+from hostile.chains import bytes_of, clean
 
 FINAL = 32  # blocks behind the head, on anvil with 16 slots in an epoch
 # Where the reorganisation strikes: method, which request of it, after which first, answered before.

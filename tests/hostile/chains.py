@@ -1,4 +1,4 @@
-"""A small chain of one market, and the document that a scan of a block of it should give."""
+"""The chains of the hostile tests and of scripts/soak, and what a scan of them should give."""
 
 import hashlib
 import tempfile
@@ -11,7 +11,18 @@ from localchain.mixed import Mixed
 
 from hostile.scans import scan
 
+PEOPLE, MIXED_SEED = 12, 3
 BORROWERS, SEED = 24, 11
+
+
+@contextmanager
+def mixed_chain() -> Iterator[Mixed]:
+    """Every protocol's real contracts, a dozen borrowers in each market."""
+    with LocalChain("origin") as aave:
+        aave.populate(PEOPLE, MIXED_SEED)
+        made = Mixed(aave)
+        made.populate(PEOPLE, MIXED_SEED)
+        yield made
 
 
 @contextmanager
