@@ -161,7 +161,7 @@ def require_final(node: Node, number: int, block_hash: bytes) -> None:
 
 
 def _opened(node: Node, info: ChainInfo, request: Request, watch: Watch) -> Opening:
-    """The markets, at a newer block where the first one is reorganised away or its state is gone."""
+    """The markets, at a newer block where the first one is replaced or its state is gone."""
     rows = listed(request, info)
     for _ in range(_FRUITLESS):
         head = node.head()

@@ -42,7 +42,9 @@ class Branches:
         """Who has collateral, more to bring, and no debt."""
         account = self.chain.account(name)
         account.supply("WETH", 5)
-        self.chain.send(account.address, self._weth, "mint(address,uint256)", account.address, 10**20)
+        self.chain.send(
+            account.address, self._weth, "mint(address,uint256)", account.address, 10**20
+        )
         signature = "approve(address,uint256)"
         self.chain.send(account.address, self._weth, signature, self.chain.pool, 2**256 - 1)
         return account.address

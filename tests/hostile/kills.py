@@ -23,8 +23,18 @@ from hostile.server import HostileProxy
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("cold",) * 8 + ("incremental",) * 7 + ("watch",) * 5  # of each twenty seeds
-WATCHED = 2.5  # seconds of a watch, in which the chain goes on
+LONGER = 3  # a watch is killed within so many times the questions of a scan
+TAIL = 0.3  # of the scans are killed after their last question, while they are stored
 SOON = 60.0
+
+
+@dataclass(frozen=True)
+class Span:
+    """An undisturbed scan: its first question for state, its last question, seconds from there."""
+
+    first: int
+    last: int
+    tail: float
 
 
 @dataclass(frozen=True)
@@ -34,8 +44,8 @@ class Killed:
     Attributes
     ----------
     seed, kind : int, str
-    moment : float
-        Seconds after the process had asked its first question.
+    asked, moment : int, float
+        It was killed so many seconds after this question.
     died : bool
         Whether it still ran.
     left : str
@@ -46,6 +56,7 @@ class Killed:
 
     seed: int
     kind: str
+    asked: int
     moment: float
     died: bool
     left: str
@@ -81,19 +92,25 @@ class Kills:
     def one(self, seed: int) -> Killed:
         """Start a process, kill it, and see what its store is good for."""
         kind, dice = KINDS[seed % len(KINDS)], random.Random(seed)
-        moment = dice.uniform(0, self.spans.get(kind, WATCHED))
+        span = self.spans["cold" if kind == "cold" else "incremental"]
+        asked, moment = dice.randint(span.first, span.last), dice.uniform(0, 0.03)
+        if kind == "watch":
+            asked = dice.randint(span.first, LONGER * span.last)
+        elif dice.random() < TAIL:
+            asked, moment = span.last, dice.uniform(0, span.tail)
         folder = self._store(kind, f"{seed}")
         with ExitStack() as held:
             if kind == "watch":
                 held.enter_context(self._mixed.aave.undone())
             with self._started(kind, folder) as process:
-                self._let_pass(kind, moment, seed)
+                self._wait_for(process, asked, seed if kind == "watch" else None)
+                time.sleep(moment)
                 died = process.poll() is None
                 process.send_signal(signal.SIGKILL)
             left = furthest(folder / "store")
             wrong = self._finished(kind, folder)
         shutil.rmtree(folder)
-        return Killed(seed, kind, moment, died, left, wrong)
+        return Killed(seed, kind, asked, moment, died, left, wrong)
 
     def _finished(self, kind: str, folder: Path) -> str:
         """What is wrong with the store, before and after a scan finishes the work."""
@@ -115,26 +132,32 @@ class Kills:
             shutil.copytree(self._folder / "base", folder)
         return folder
 
-    def _undisturbed(self, kind: str) -> float:
-        """Seconds from a process's first question to its end."""
-        folder = self._store(kind, f"undisturbed {kind}")
+    def _undisturbed(self, kind: str) -> Span:
+        """A scan that nobody kills."""
+        folder, last, when = self._store(kind, f"undisturbed {kind}"), 0, 0.0
         with self._started(kind, folder) as process:
-            begun = time.monotonic()
-            assert process.wait(SOON) == 0, (folder / "said").read_text()
-            return time.monotonic() - begun
+            while process.poll() is None:
+                if len(self._proxy.asked) > last:
+                    last, when = len(self._proxy.asked), time.monotonic()
+                time.sleep(0.002)
+            tail = time.monotonic() - when
+            assert process.returncode == 0, (folder / "said").read_text()
+        return Span(self._proxy.asked.index("eth_call") + 1, last, tail)
 
-    def _let_pass(self, kind: str, moment: float, seed: int) -> None:
-        """So many seconds; before a watch something happens meanwhile."""
-        end = time.monotonic() + moment
-        while (left := end - time.monotonic()) > 0:
-            if kind == "watch":
-                seed += 1
-                self._mixed.aave.act(1, seed=seed)
-            time.sleep(min(left, 0.2))
+    def _wait_for(self, process: subprocess.Popen[bytes], asked: int, act: int | None) -> None:
+        """Until the process has asked so much or ended; with `act` (a seed) the chain goes on."""
+        end, then = time.monotonic() + SOON, time.monotonic()
+        while len(self._proxy.asked) < asked and process.poll() is None:
+            now = time.monotonic()
+            assert now < end, f"it asked {len(self._proxy.asked)} questions and no more"
+            if act is not None and now > then:
+                act, then = act + 1, now + 0.3
+                self._mixed.aave.act(1, seed=act)
+            time.sleep(0.002)
 
     @contextmanager
     def _started(self, kind: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-        """A process that has asked its first question; dead afterwards."""
+        """A process that asks the proxy; dead afterwards."""
         deployments = folder / "mixed.toml"
         deployments.write_text(self._mixed.deployments_toml())
         words: list[object] = [sys.executable, "-m", "scanner"]
@@ -148,11 +171,6 @@ class Kills:
                 list(map(str, words)), cwd=ROOT, env=kept, stdout=said, stderr=said
             )
         try:
-            end = time.monotonic() + SOON
-            while not self._proxy.asked:
-                assert process.poll() is None, (folder / "said").read_text()
-                assert time.monotonic() < end, "it never asked anything"
-                time.sleep(0.002)
             yield process
         finally:
             process.kill()

@@ -11,8 +11,8 @@ from localchain.node import Node
 
 from hostile import Ask, Fault, HostileProxy, Reply, fault
 from hostile.branches import KINDS, Branches, striking
-from hostile.scans import Ended, scan
 from hostile.chains import bytes_of, clean
+from hostile.scans import Ended, scan
 
 FINAL = 32  # blocks behind the head, on anvil with 16 slots in an epoch
 # Where the reorganisation strikes: method, which request of it, after which first, answered before.
@@ -94,9 +94,7 @@ def test_reorganised_while_it_is_scanned(
         assert scan(moving, tmp_path, url).code == 0
     branches.lose()
     grow = moving.aave.mine if kind == "shorter" else lambda blocks: None
-    strike = striking(
-        lambda: branches.take_back(kind), later=lambda: grow(5), **MOMENTS[moment]
-    )
+    strike = striking(lambda: branches.take_back(kind), later=lambda: grow(5), **MOMENTS[moment])
     with HostileProxy(url, [strike]) as proxy:
         ended = scan(moving, tmp_path, proxy.url)
         assert proxy.struck
