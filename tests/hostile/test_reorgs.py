@@ -11,7 +11,7 @@ from localchain.node import Node
 
 from hostile import Ask, Fault, HostileProxy, Reply, fault
 from hostile.branches import KINDS, Branches, striking
-from hostile.chains import bytes_of, clean
+from hostile.chains import bytes_of, clean, small_chain
 from hostile.scans import Ended, scan
 
 FINAL = 32  # blocks behind the head, on anvil with 16 slots in an epoch
@@ -28,10 +28,10 @@ MOMENTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def moving(small: Mixed) -> Iterator[Mixed]:
-    """The small chain, put back after the test."""
-    with small.aave.undone():
-        yield small
+def moving() -> Iterator[Mixed]:
+    """A chain of its own: after a dozen reorganisations and reverts anvil loses old states."""
+    with small_chain() as made:
+        yield made
 
 
 def block_of(ended: Ended) -> int:
