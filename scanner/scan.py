@@ -33,6 +33,7 @@ from scanner.opening import (
     Opening,
     Request,
     connected,
+    listed,
     opened,
     require_shocks,
     unreadable,
@@ -160,15 +161,21 @@ def require_final(node: Node, number: int, block_hash: bytes) -> None:
 
 
 def _opened(node: Node, info: ChainInfo, request: Request, watch: Watch) -> Opening:
-    """The markets, at a newer block where the state of the first one is kept by nobody."""
+    """The markets, at a newer block where the first one is replaced or its state is gone."""
+    rows = listed(request, info)
     for _ in range(_FRUITLESS):
         head = node.head()
+        chain = node.pin(request.block, info.lag)
         try:
-            return opened(node, info, request, watch)
+            return opened(node, info, request, watch, chain, rows)
         except StateGone:
             if isinstance(request.block, int) or node.head() <= head:
                 raise
-    return opened(node, info, request, watch)
+        except ReadError:
+            if not _replaced(node, chain):
+                raise
+            node.doubt()
+    return opened(node, info, request, watch, rows=rows)
 
 
 def _settled(
@@ -199,6 +206,7 @@ def _settled(
                 raise
             why = "was reorganised away while it was read"
         old = here.chain.block
+        node.doubt()  # another block, or the address of another chain
         here = _opened(node, info, request, watch)
         watch.say(f"block {old.number} {why}; going on at block {here.chain.block.number}")
     raise Reorganised(

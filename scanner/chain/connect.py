@@ -266,6 +266,11 @@ class Node:
         finally:
             self.client.patience = patience
 
+    def doubt(self) -> None:
+        """Have every endpoint say again which chain it serves, before it is asked anything else."""
+        for endpoint in self.client.endpoints:
+            endpoint.chain_id = None
+
     def multicall_address(self) -> bytes:
         """Where Multicall3 lives on this chain, by the table of the package `multicall`."""
         known = imported("multicall.constants").MULTICALL3_ADDRESSES.get(self.chain_id)

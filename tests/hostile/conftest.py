@@ -1,19 +1,22 @@
-"""The mixed chain: every protocol's real contracts, a dozen borrowers in each market."""
+"""Chains for the hostile tests, made once."""
 
 from collections.abc import Iterator
 
 import pytest
-from localchain import LocalChain
 from localchain.mixed import Mixed
 
-PEOPLE, SEED = 12, 3
+from hostile.chains import mixed_chain, small_chain
 
 
 @pytest.fixture(scope="session")
 def mixed() -> Iterator[Mixed]:
-    """Leave it as it is, or take it back."""
-    with LocalChain("origin") as aave:
-        aave.populate(PEOPLE, SEED)
-        made = Mixed(aave)
-        made.populate(PEOPLE, SEED)
+    """Every protocol's real contracts. Leave it as it is, or take it back."""
+    with mixed_chain() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def small() -> Iterator[Mixed]:
+    """Aave alone, two dozen borrowers. Leave it as it is, or take it back."""
+    with small_chain() as made:
         yield made

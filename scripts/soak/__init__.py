@@ -1,0 +1,1 @@
+"""Many seeds of what the hostile tests try a few of."""
