@@ -260,7 +260,8 @@ class Node:
     @contextmanager
     def hasty(self) -> Iterator[None]:
         """Wait no longer than when connecting, meanwhile."""
-        patience, self.client.patience = self.client.patience, CONNECT_PATIENCE
+        patience = self.client.patience
+        self.client.patience = min(patience, CONNECT_PATIENCE)
         try:
             yield
         finally:

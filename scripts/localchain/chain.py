@@ -46,12 +46,13 @@ class LocalChain:
         spot: float = 2350,
         port: int = 0,
         node: Node | None = None,
+        slots: int = 1,
     ) -> None:
         self.flavour = flavour
         self.chain_id = chain_id
         self.ledger = Ledger()
         self._guest = node is not None
-        self.node = node or Node(chain_id, port)
+        self.node = node or Node(chain_id, port, slots)
         try:
             self.deployment: Deployment = deploy(self.node, flavour, spot)
         except BaseException:

@@ -45,7 +45,6 @@ _FLAGS = [
     *("--gas-limit", "1000000000000"),
     *("--gas-price", "0"),
     *("--block-base-fee-per-gas", "0"),
-    *("--slots-in-an-epoch", "1"),
     "--disable-min-priority-fee",
     "--auto-impersonate",
     "--no-request-size-limit",
@@ -83,9 +82,12 @@ class Node:
 
     Time stands still (every block has the timestamp of the one before) unless somebody
     calls `pass_time`: interest would move every liquidation price otherwise.
+
+    The newest final block is 2 x `slots` behind the head. With more than a few, this anvil may lose
+    sight of transactions that are sent after a snapshot was taken back.
     """
 
-    def __init__(self, chain_id: int = 31337, port: int = 0) -> None:
+    def __init__(self, chain_id: int = 31337, port: int = 0, slots: int = 1) -> None:
         self.chain_id = chain_id
         self.errors = ErrorNames({}, {})
         self._local = threading.local()  # one connection for each thread
@@ -94,6 +96,7 @@ class Node:
         binary = anvil_binary()
         self.home = Path(tempfile.mkdtemp(prefix="bandscan-anvil-"))  # old states spill there
         own = ["--port", str(port), "--chain-id", str(chain_id), "--timestamp", str(GENESIS_TIME)]
+        own += ["--slots-in-an-epoch", str(slots)]
         self._keeper = subprocess.Popen(
             ["/bin/sh", "-c", _KEEPER, "anvil", str(binary), *_FLAGS, *own],
             env={**os.environ, "HOME": str(self.home)},

@@ -220,7 +220,17 @@ def test_an_endpoint_that_is_away_comes_back(moving: LocalChain, tmp_path: Path)
 @pytest.mark.parametrize("depth", [1, 5])
 def test_a_reorganisation_leaves_nothing(moving: LocalChain, tmp_path: Path, depth: int) -> None:
     """Blocks replaced by others of the same numbers: the newest scan is that of the new branch."""
-    with watching(moving, tmp_path, "--quiet") as watch:
+
+    def nothing_final(question: Question, number: int) -> Question:
+        if question["params"][:1] == ["finalized"]:  # this node's is two blocks old
+            question["params"][0] = "earliest"
+        return question
+
+    with (
+        Proxy(moving.url) as endpoint,
+        watching(moving, tmp_path, "--quiet", url=endpoint.url) as watch,
+    ):
+        endpoint.before = nothing_final
         fork = moving.snapshot()
         for seed in range(depth):
             moving.account(f"lost {seed}").supply("WETH", 5)

@@ -13,12 +13,13 @@ from hostile.scans import scan
 
 PEOPLE, MIXED_SEED = 12, 3
 BORROWERS, SEED = 24, 11
+SLOTS = 16  # the newest final block is 32 behind the head
 
 
 @contextmanager
 def mixed_chain() -> Iterator[Mixed]:
     """Every protocol's real contracts, a dozen borrowers in each market."""
-    with LocalChain("origin") as aave:
+    with LocalChain("origin", slots=SLOTS) as aave:
         aave.populate(PEOPLE, MIXED_SEED)
         made = Mixed(aave)
         made.populate(PEOPLE, MIXED_SEED)
@@ -28,7 +29,7 @@ def mixed_chain() -> Iterator[Mixed]:
 @contextmanager
 def small_chain() -> Iterator[Mixed]:
     """Aave v3.6 alone, with two dozen borrowers."""
-    with LocalChain("origin") as aave:
+    with LocalChain("origin", slots=SLOTS) as aave:
         aave.populate(BORROWERS, SEED)
         yield Mixed(aave, only=())
 
