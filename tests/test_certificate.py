@@ -1,5 +1,6 @@
 """What cannot be checked is not taken for right, and a gap is blamed on what made it."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from scanner import certificate, scan
+from scanner.errors import Problem
 from scanner.protocols import Identity, Parity
 from scanner.watching import SILENT
 
@@ -59,15 +61,29 @@ def test_all_accounts_alike_make_it_complete():
 def test_a_gap_is_a_lost_log_only_where_every_account_was_read(unreadable, monkeypatch):
     """Where an account could not be read it is the gap, and the ledger keeps the others."""
     distrusted: list[int] = []
+    searched: list[list[str]] = []
     parity = Parity(5, 5, 0, 0, 0.0, 0.0)
     ledger: Any = SimpleNamespace(distrust=distrusted.append)
     adapter = SimpleNamespace(survey=lambda *_: survey_of(SHORT, parity))
-    one: Any = SimpleNamespace(adapter=adapter, market=None, row=SimpleNamespace(name="core"))
+    row = SimpleNamespace(name="core", protocol="aave_v3")
+    one: Any = SimpleNamespace(adapter=adapter, market=None, row=row)
     failed = np.zeros((unreadable, 20), np.uint8)
-    monkeypatch.setattr(scan, "mirror", lambda *_: (None, failed))
-    monkeypatch.setattr(scan, "market_number", lambda *_: 7)
+    lost = Problem("logs_missing", "somebody", fatal=True)
+
+    def mirrored(*_: Any) -> Any:
+        def searches(gaps: list[str]) -> Iterator[Any]:
+            searched.append(gaps)
+            return iter(())
+
+        return SimpleNamespace(
+            number=7, states=lambda: (None, failed), searches=searches, lost=lambda: lost
+        )
+
+    monkeypatch.setattr(scan, "Mirror", mirrored)
 
     nothing: Any = None
-    scan._survey(ledger, nothing, nothing, one, SimpleNamespace(verify=100), SILENT)
+    found = scan._survey(ledger, nothing, nothing, one, SimpleNamespace(verify=100), SILENT, None)
 
+    assert searched == ([] if unreadable else [[SHORT.symbol]])
+    assert found.problems == ([] if unreadable else [lost])
     assert distrusted == ([] if unreadable else [7])
