@@ -100,7 +100,8 @@ class Mirror:
             self._watch.say(
                 f"{row.name}: its markets are found by logs, which are read all the same"
             )
-            upto = Cursor(0, None)
+            # Not block 0: a run that is killed now goes on behind this one.
+            upto = Cursor(max(0, self._first() - 1), None)
         blocks = np.zeros(len(listed.accounts), np.int64)
         assert upto is not None
         self._ledger.touch(self.number, listed.accounts, blocks, upto, add=True)
@@ -141,6 +142,9 @@ class Mirror:
         text = "no answer names a borrower"
         if first is not None:
             text = f"no answer names a borrower before block {first}"
+        if self._older:  # a block before the ledger's is read without looking for what is missing
+            text += "; scan a newer block to have the logs asked again"
+            return Problem("logs_missing", text, row.protocol, row.name, fatal=True)
         text += f", and the market's logs begin at block {self._first()}; they were asked again of"
         text += " every endpoint and in narrower ranges: the endpoints lack logs that there are"
         return Problem("logs_missing", text, row.protocol, row.name, fatal=True)

@@ -287,8 +287,9 @@ class Ledger:
         return gone.rowcount > 0
 
     def first_touch(self, market: int) -> int | None:
-        """The first block in which somebody was found."""
-        ((block,),) = self._rows("SELECT min(first_touch) FROM accounts WHERE market = ?", market)
+        """The first block in which a log named somebody; accounts of a list have none."""
+        where = "market = ? AND first_touch > 0"
+        ((block,),) = self._rows(f"SELECT min(first_touch) FROM accounts WHERE {where}", market)
         return None if block is None else int(block)
 
     def anchor(self, market: int) -> tuple[int, int] | None:

@@ -88,9 +88,7 @@ def prune(directory: Path, chain_id: int, days: int = DAYS, *, spared: Path | No
     """
     scans = directory / FOLDER
     with errors_explained(directory), locked(scans / ".lock", wait=True):
-        aside = scans / ".removing"
-        if aside.exists():  # left by a killed run
-            shutil.rmtree(aside)
+        _finish(scans)
         found: list[Snapshot] = []
         rows: list[Kept] = []
         for scan in listed(directory, chain_id, damaged=[]):
@@ -100,8 +98,7 @@ def prune(directory: Path, chain_id: int, days: int = DAYS, *, spared: Path | No
         going = leaving(rows, days)
         removed = [found[k] for k in sorted(going.removed) if found[k].path != spared]
         for scan in removed:
-            os.rename(scan.path, aside)
-            shutil.rmtree(aside)
+            _take_away(scans, scan.path)
         for k in sorted(going.thinned):
             if found[k].path != spared:
                 _thin(found[k])
@@ -118,13 +115,24 @@ def remove(directory: Path, paths: Sequence[Path]) -> None:
     """
     scans = directory / FOLDER
     with errors_explained(directory), locked(scans / ".lock", wait=True):
-        aside = scans / ".removing"
-        if aside.exists():  # left by a killed run
-            shutil.rmtree(aside)
+        _finish(scans)
         for path in paths:
             if path.exists():
-                os.rename(path, aside)
-                shutil.rmtree(aside)
+                _take_away(scans, path)
+
+
+def _finish(scans: Path) -> None:
+    """What a killed run began to remove goes first."""
+    aside = scans / ".removing"
+    if aside.exists():
+        shutil.rmtree(aside)
+
+
+def _take_away(scans: Path, path: Path) -> None:
+    """One scan as a whole: a reader finds all of it, or none."""
+    aside = scans / ".removing"
+    os.rename(path, aside)
+    shutil.rmtree(aside)
 
 
 def _thin(scan: Snapshot) -> None:
