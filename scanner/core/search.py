@@ -21,7 +21,8 @@ Bool = npt.NDArray[np.bool_]
 
 # Rounds of certified steps before plain bisection takes over; nearly everything ends in under 60.
 _CERTIFIED_ROUNDS = 300
-_COMB = 64  # units tried at once where rounding decides
+_COMB = 64  # units of each position tried at once where rounding decides, and where few are left
+_COMB_ROOM = 4_096  # ... so many for all of them together
 _FOG = 2_048  # units; a fog wider than this is bisected until so much is left
 _NARROW = 2**26  # a part of the price so small that, not shown to be healthy, it is taken for fog
 _UNLIMITED = np.iinfo(np.int64).max
@@ -205,9 +206,10 @@ def _comb(judge: Judge, rows: I64, safe: I64, step: I64, longest: I64) -> tuple[
     hit : bool array
         Whether the unit after those is liquidatable.
     """
-    units = np.minimum(np.arange(1, _COMB + 1), longest[:, None])
+    width = min(max(_COMB, _COMB_ROOM // len(rows)), int(longest.max()))
+    units = np.minimum(np.arange(1, width + 1), longest[:, None])
     trial = safe[:, None] + step[:, None] * units
-    healthy, trace = judge.at(np.repeat(rows, _COMB), trial.ravel())
+    healthy, trace = judge.at(np.repeat(rows, width), trial.ravel())
     bad = ~healthy.reshape(trial.shape)
     hit = np.asarray(bad.any(axis=1), np.bool_)
     ahead = np.where(hit, units[np.arange(len(rows)), bad.argmax(axis=1)] - 1, units[:, -1])

@@ -26,6 +26,8 @@ KINDS = ("cold",) * 8 + ("incremental",) * 7 + ("watch",) * 5  # of each twenty 
 LONGER = 3  # a watch is killed within so many times the questions of a scan
 TAIL = 0.3  # of the scans are killed after their last question, while they are stored
 SOON = 60.0
+# Not `scans/.writing`: a scan that a kill left half written there is one that nobody sees.
+_SCANS = "scans/[0-9]*/*/scan.json"
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ class Kills:
 def furthest(store: Path) -> str:
     """How far a store had come: nothing, ledger, borrowers, states or scan."""
     ledger = store / "ledger.sqlite"
-    if list(store.glob("scans/**/scan.json")):
+    if list(store.glob(_SCANS)):
         return "scan"
     if not ledger.exists():
         return "nothing"
@@ -200,7 +202,7 @@ def damage(store: Path) -> str:
             lost = connection.execute("PRAGMA foreign_key_check").fetchall()
         if found != [("ok",)] or lost:
             return f"the ledger is damaged: {found} {lost}"
-    for path in store.glob("scans/**/scan.json"):
+    for path in store.glob(_SCANS):
         try:
             json.loads(path.read_bytes())
         except ValueError as error:
