@@ -2,9 +2,10 @@
 
 Nobody says beforehand what is allowed, and some ban whoever asks too fast three times. So trust
 grows step by step: one request in flight, then more with every clean answer, without a rate. The
-first "too fast" tells the rate: as many answers as the second before it held. From then on requests
-leave evenly spaced at a little less, and the rate grows only while nobody objects, never soon past
-one that was refused (additive increase, multiplicative decrease).
+first "too fast" tells the rate: as many answers as the second before it held, or one of the
+seconds before that on average. From then on requests leave evenly spaced at a little less, and the
+rate grows only while nobody objects, never soon past one that was refused (additive increase,
+multiplicative decrease).
 """
 
 import asyncio
@@ -17,6 +18,7 @@ CLOSEST = 0.9  # of the even distance, between two requests after a late one
 LOWEST = 0.2  # requests a second
 HOLD = 30.0  # seconds without objection before the rate grows
 SEARCH = 3.0  # the same while no rate was refused that is known to be one
+STEADY = 4  # seconds before the first objection: a bucket's limit shows in more than the last one
 FEW = 4  # answers in a second: fewer say little about the limit
 FORGET = 900.0  # seconds after which a refused rate may be tried again
 
@@ -98,7 +100,7 @@ class Pace:
         """The endpoint objected. Call once for all requests that were in flight together."""
         now = self._clock()
         if self.rate is None:
-            second = self._since(now - 1.0)
+            second = max(self._since(now - 1.0), self._since(now - STEADY) // STEADY)
             self.rate = max(1.0, MARGIN * second)
             self._ceiling = second if second >= FEW else None
         else:

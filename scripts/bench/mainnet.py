@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from bench.report import Figure
 
@@ -30,8 +31,19 @@ def figures() -> list[Figure]:
             Figure("... of it CPU of the scan", cost["cpu"], "s"),
             Figure("... and of the endpoint", cost["server"], "s"),
             Figure("... requests", cost["requests"]),
+            *_plan(cost),
             Figure("... sent", cost["sent"], "MB"),
             Figure("... received", cost["received"], "MB"),
             Figure("... peak memory", cost["memory"], "MB"),
         ]
     return found
+
+
+def _plan(cost: dict[str, Any]) -> list[Figure]:
+    """What the scan said before it began: accounts that a first scan finds come on top."""
+    if cost["planned"] is None:
+        return []
+    return [
+        Figure("... planned beforehand", cost["planned"]),
+        Figure("... in about", cost["expected"], "s"),
+    ]

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,14 +18,25 @@ from synthetic import Synthetic
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MB = 1_000_000
-_HEAD = "| scan | requests | MB sent | MB received | seconds | CPU s | max RSS MB | server CPU s |"
+_HEAD = (
+    "| scan | requests | planned | MB sent | MB received | seconds | CPU s | max RSS MB"
+    " | server CPU s |"
+)
+_PLAN = re.compile(r"plan: about ([\d,]+) requests?, (?:(\d+) (second|minute|hour|day))")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one scan cost: by the endpoint's counters and by the kernel's account of the process."""
+    """What one scan cost: by the endpoint's counters and by the kernel's account of the process.
+
+    `planned` and `expected` [s] are what it said beforehand; None where the plan was too short to
+    be told.
+    """
 
     requests: int
+    planned: int | None
+    expected: int | None
     sent: float
     received: float
     seconds: float
@@ -33,7 +45,8 @@ class Cost:
     server: float
 
     def row(self, name: str) -> str:
-        numbers = (f"{self.requests:,}", f"{self.sent:.1f}", f"{self.received:.1f}")
+        planned = "" if self.planned is None else f"{self.planned:,} in {self.expected:,} s"
+        numbers = (f"{self.requests:,}", planned, f"{self.sent:.1f}", f"{self.received:.1f}")
         times = (f"{self.seconds:.1f}", f"{self.cpu:.1f}", f"{self.memory:.0f}")
         return f"| {' | '.join([name, *numbers, *times, f'{self.server:.1f}'])} |"
 
@@ -42,18 +55,25 @@ def scan(chain: Synthetic, folder: Path) -> Cost:
     """`bandscan scan` of the endpoint in a process of its own, into `folder`/store."""
     chain.write_deployments(folder / "deployments.toml")
     where = ["--deployments", str(folder / "deployments.toml"), "--store", str(folder / "store")]
-    command = [sys.executable, "-m", "scanner", "scan", "--rpc", chain.url, *where, "--quiet"]
+    command = [sys.executable, "-m", "scanner", "scan", "--rpc", chain.url, *where]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BANDSCAN")}
     before, began = chain.counts(), time.perf_counter()
-    process = subprocess.Popen(command, cwd=_ROOT, env=kept)
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
+    with (folder / "said").open("w+") as said:
+        process = subprocess.Popen(
+            command, cwd=_ROOT, env=kept, stdout=subprocess.DEVNULL, stderr=said
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        said.seek(0)
+        told = said.read()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"the scan ended with exit code {process.returncode}")
-    after = chain.counts()
+        raise SystemExit(f"the scan ended with exit code {process.returncode}:\n{told}")
+    after, plan = chain.counts(), _PLAN.search(told)
     return Cost(
         after.requests - before.requests,
+        int(plan[1].replace(",", "")) if plan else None,
+        int(plan[2]) * _SECONDS[plan[3]] if plan else None,
         (after.sent - before.sent) / _MB,
         (after.received - before.received) / _MB,
         seconds,
