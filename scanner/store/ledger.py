@@ -12,22 +12,19 @@ a power cut, unlike a kill, may lose the last transactions, never the file.
 import sqlite3
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import repeat
-from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from scanner.core.states import States
 from scanner.errors import StoreError
-from scanner.store import damaged, errors_explained, only_writer, writable_directory
-from scanner.store.file import checked, connected, create, upgraded
+from scanner.store import damaged, errors_explained
+from scanner.store.access import FILE
+from scanner.store.landmarks import Landmarks
 from scanner.store.states import I64, U8, address_bytes, packed, per_account, unpacked
 
-FILE = "ledger.sqlite"
 RECENT_CHECKPOINTS = 64  # all kept; older ones thin out by powers of two
 ROWS_AT_ONCE = 65_536
 
@@ -40,49 +37,11 @@ class Cursor:
     hash: bytes | None
 
 
-class Ledger:
+class Ledger(Landmarks):
     """Use as `with Ledger.open(directory, write=True) as ledger:`.
 
-    A ledger opened for reading sees one state of the file from its first read to its end. All
-    methods raise StoreError when the disk is full (exit 3, the step undone) or the file damaged.
+    The file is in access.py; by what endpoints are judged (anchors, final blocks) in landmarks.py.
     """
-
-    def __init__(self, connection: sqlite3.Connection, directory: Path, *, write: bool) -> None:
-        self._connection = connection
-        self._directory = directory
-        self._write = write
-
-    @classmethod
-    @contextmanager
-    def open(cls, directory: Path, *, write: bool) -> Iterator[Self]:
-        """The ledger of the store at `directory`; for writing, made where there is none.
-
-        Raises
-        ------
-        StoreError
-            Exit 2, the file untouched: no store to read, a directory that cannot be used, a file
-            that is damaged or of a newer version, another scan writing. Exit 3: no room.
-        """
-        path = directory / FILE
-        if not write:
-            with errors_explained(directory):
-                connection = checked(path)
-                connection.execute("BEGIN")
-            with closing(connection):
-                yield cls(connection, directory, write=False)
-            return
-        with only_writer(writable_directory(directory)):
-            with errors_explained(directory):
-                if not path.exists():
-                    create(path)
-                checked(path, alone=True).close()
-                connection = connected(path, "rw")
-                connection.execute("PRAGMA synchronous = NORMAL")
-                connection.execute("PRAGMA foreign_keys = ON")
-                connection.execute("PRAGMA cache_size = -65536")  # [kB]
-                upgraded(connection)
-            with closing(connection):
-                yield cls(connection, directory, write=True)
 
     def market(self, chain_id: int, protocol: str, name: str, pool: bytes) -> int:
         """The number of a market in this ledger; a new one where writing, else StoreError."""
@@ -292,30 +251,6 @@ class Ledger:
         ((block,),) = self._rows(f"SELECT min(first_touch) FROM accounts WHERE {where}", market)
         return None if block is None else int(block)
 
-    def anchor(self, market: int) -> tuple[int, int] | None:
-        """A block that is known to hold logs of the market, and how many; see `set_anchor`."""
-        rows = self._rows("SELECT block, logs FROM anchors WHERE market = ?", market)
-        return rows[0] if rows else None
-
-    def set_anchor(self, market: int, block: int, logs: int) -> None:
-        """Remember the first logs that were found, to try other endpoints with; the first stays."""
-        with self._transaction() as execute:
-            execute("INSERT OR IGNORE INTO anchors VALUES (?, ?, ?)", (market, block, logs))
-
-    def final(self, chain_id: int) -> tuple[int, bytes] | None:
-        """The newest block of a chain that was final when it was scanned, and its hash."""
-        rows = self._rows("SELECT block, hash FROM finality WHERE chain_id = ?", chain_id)
-        return rows[0] if rows else None
-
-    def set_final(self, chain_id: int, block: int, block_hash: bytes) -> None:
-        """Remember a final block, if it is newer than the known one."""
-        with self._transaction() as execute:
-            execute(
-                "INSERT INTO finality VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
-                " SET block = excluded.block, hash = excluded.hash WHERE block < excluded.block",
-                (chain_id, block, block_hash),
-            )
-
     def _checkpoints(self, market: int) -> list[Cursor]:
         rows = self._rows(
             "SELECT block, hash FROM checkpoints WHERE market = ? ORDER BY block", market
@@ -335,22 +270,6 @@ class Ledger:
     def _addresses(self, sql: str, market: int, width: int) -> U8:
         joined = b"".join(address for (address,) in self._rows(sql, market))
         return np.frombuffer(joined, np.uint8).reshape(-1, width)
-
-    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        with errors_explained(self._directory):
-            return self._connection.execute(sql, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
-        with errors_explained(self._directory):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection.execute
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # SQLite may have rolled back by itself
-                    self._connection.execute("ROLLBACK")
-                raise
 
 
 def _differ(one: Cursor, other: Cursor) -> bool:

@@ -14,8 +14,8 @@ from publish.settings import COMPLETE, MEANING, STOPPED, Settings
 from scanner.deployments import chain_info
 from scanner.errors import BandscanError
 from scanner.store import errors_explained, snapshots
+from scanner.store.access import FILE as LEDGER
 from scanner.store.file import checked
-from scanner.store.ledger import FILE as LEDGER
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ import pytest
 from scanner.core.states import States
 from scanner.errors import StoreError
 from scanner.store import default_directory, snapshots
-from scanner.store.ledger import FILE, Cursor, Ledger
+from scanner.store.access import FILE
+from scanner.store.ledger import Cursor, Ledger
 
 POOL = b"\x87" * 20
 
