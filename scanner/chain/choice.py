@@ -130,6 +130,7 @@ class Choice:
                     fault = Fault(Kind.AUTH, fault.message, fault.code, fault.status)
                 self.punish(endpoint, fault, "eth_chainId", "")
                 return False
+            endpoint.pace.passed()
             if self.chain_id is None:
                 self.chain_id = found
             if found != self.chain_id:

@@ -46,6 +46,10 @@ class Refusal(Exception):
         self.fault = fault
 
 
+# Refusals of the question itself: the endpoint looked at it, and whoever counts requests did too.
+_PASSED = SHRINK - {Kind.TIMEOUT} | {Kind.ADDRESSES, Kind.METHOD, Kind.GONE, Kind.REVERT, Kind.LAG}
+
+
 @dataclass(frozen=True)
 class Form(Generic[T]):
     """One way to put a question to an endpoint.
@@ -192,6 +196,8 @@ class Client(Choice):
             endpoint.trouble = str(fault)
             if fault.kind is Kind.LIMIT and question.method != "eth_getLogs":
                 fault = replace(fault, kind=Kind.RATE)
+            if fault.kind in _PASSED:
+                endpoint.pace.passed()
             if form.unfit is not None and form.unfit(fault):
                 continue
             await self._after(question, endpoint, fault, course)

@@ -46,7 +46,7 @@ class Pace:
         self._sleep, self._clock = sleep, clock
         self._ceiling: float | None = None  # a rate that was refused
         self._objected = self._grown = clock()
-        self._answers: deque[float] = deque(maxlen=4096)  # when clean answers came
+        self._answers: deque[float] = deque(maxlen=4096)  # when an answer came that did not object
         self._clean = 0  # clean answers since the last change of `limit`
         self._next = 0.0  # when the next request may leave
         self._inside = 0
@@ -80,7 +80,7 @@ class Pace:
     def clean(self) -> None:
         """An answer came and nobody objected."""
         now = self._clock()
-        self._answers.append(now)
+        self.passed()
         self._clean += 1
         step = FIRST_STEP if self.limit == 1 else STEP
         if self._clean >= step and self.limit < self.most:
@@ -96,11 +96,15 @@ class Pace:
             if self._ceiling is None or grown < self._ceiling:
                 self.rate = grown
 
+    def passed(self) -> None:
+        """An answer came, if only that the question was no good: it was not asked too fast."""
+        self._answers.append(self._clock())
+
     def slower(self) -> None:
         """The endpoint objected. Call once for all requests that were in flight together."""
         now = self._clock()
         if self.rate is None:
-            second = max(self._since(now - 1.0), self._since(now - STEADY) // STEADY)
+            second = max(self._since(now - 1.0), self._since(now - STEADY) / STEADY)
             self.rate = max(1.0, MARGIN * second)
             self._ceiling = second if second >= FEW else None
         else:
