@@ -167,3 +167,11 @@ def test_a_refused_rate_is_not_reached_again_soon() -> None:
         now[0] += 0.1
         pace.clean()
     assert pace.rate > refused
+
+
+def test_what_was_refused_for_another_reason_counts_as_allowed() -> None:
+    pace = Pace(4, clock=lambda: 10.0)
+    for answer in (pace.clean, pace.clean, pace.passed, pace.passed, pace.clean):
+        answer()
+    pace.slower()
+    assert pace.rate == MARGIN * 5
