@@ -245,6 +245,13 @@ prices = _all(
     click.option("--to", "high", type=arguments.Positive("PRICE"), help="Up to this price. [USD]"),
 )
 
+band = click.option(
+    "--band",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Only the members of this band or wall, by its number in `bandscan bands`.",
+)
+
 order = _all(
     click.option(
         "--sort",
@@ -255,6 +262,8 @@ order = _all(
     ),
     click.option(
         "--limit",
+        "--top",
+        "limit",
         type=click.IntRange(min=1),
         metavar="N",
         help="At most so many; 20 in the terminal and all of them in JSON where nothing is said.",

@@ -183,6 +183,14 @@ def rows_of(
     ]
 
 
+def numbered(
+    document: Mapping[str, Any], name: str, rows: Sequence[Mapping[str, Any]]
+) -> list[int]:
+    """The numbers of a driver's ranges: from 1 in the document's order, whichever are shown."""
+    number = {id(row): place for place, row in enumerate(rows_of(document, "bands", name), 1)}
+    return [number[id(row)] for row in rows]
+
+
 def touches(row: Mapping[str, Any], low: float | None, high: float | None) -> bool:
     """Whether a row's price range (of ratios under the `market` shock) touches [low, high]."""
     return (low is None or _edge(row, "high") >= low) and (
@@ -211,10 +219,12 @@ def positions_of(
     *,
     protocol: str | None = None,
     least: float | None = None,
+    among: "pd.Index | None" = None,
 ) -> tuple["pd.DataFrame", int]:
     """The positions that the driver can liquidate, with their distance from spot, sorted.
 
-    `least`: only those with so much collateral at risk [USD].
+    `least`: only those with so much collateral at risk [USD]. `among`: only these rows of the
+    table.
     Those already liquidatable have no liquidation price: they are not among them, but counted
     in the second value.
     """
@@ -234,6 +244,8 @@ def positions_of(
         keep &= price <= high
     if least is not None:
         keep &= frame["collateral_at_risk_usd"] >= least
+    if among is not None:
+        keep &= frame.index.isin(among)
     found = frame[keep].copy()
     found["distance"] = price[keep] / (spot(stored.document, name) or 1.0) - 1
     column, descending = SORTS[sort]

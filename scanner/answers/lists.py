@@ -7,11 +7,13 @@ import numpy as np
 
 from scanner import reading
 from scanner.answers.head import head
-from scanner.answers.holders import SIDES, is_ratio, priced
+from scanner.answers.holders import SIDES, is_ratio, members, priced
 from scanner.core.levels import Side
 from scanner.core.rounding import rounded, summed
 from scanner.core.summary import tick_rows
 from scanner.core.ticks import tick_table
+from scanner.errors import UsageError
+from scanner.outputs.words import symbol
 from scanner.reading import Stored
 
 Answer = dict[str, Any]
@@ -108,13 +110,23 @@ def positions(
     low: float | None = None,
     high: float | None = None,
     least: float | None = None,
+    band: int | None = None,
     sort: str = "distance",
     limit: int | None = None,
     offset: int = 0,
 ) -> Answer:
-    """The positions a driver can liquidate, sorted; `matching` counts them before any limit."""
+    """The positions a driver can liquidate, sorted; `matching` counts them before any limit.
+
+    `band`: only the members of that range, counted from 1 in the order of `bands` of the driver.
+
+    Raises
+    ------
+    UsageError
+        The driver has no such range.
+    """
+    among = None if band is None else members(stored, range_of(stored, driver, band)).index
     found, already = reading.positions_of(
-        stored, driver, side, low, high, sort, protocol=protocol, least=least
+        stored, driver, side, low, high, sort, protocol=protocol, least=least, among=among
     )
     page = found.iloc[offset : None if limit is None else offset + limit]
     return {
@@ -124,6 +136,18 @@ def positions(
         "already_liquidatable": already,
         "positions": reading.records(page),
     }
+
+
+def range_of(stored: Stored, driver: str, number: int) -> Row:
+    """The driver's band or wall of that number; raises UsageError where it has fewer."""
+    found = reading.rows_of(stored.document, "bands", driver)
+    if not 1 <= number <= len(found):
+        raise UsageError(
+            f"{symbol(driver)} has no range {number} in this scan.",
+            ranges=f"1 to {len(found)}" if found else "none",
+            fix=f"`bandscan bands {symbol(driver)}` lists them",
+        )
+    return found[number - 1]
 
 
 def account(stored: Stored, address: str) -> Answer:

@@ -81,9 +81,13 @@ class Reader:
         low: float | None = None,
         high: float | None = None,
         least: float | None = None,
+        band: int | None = None,
         sort: str = "distance",
     ) -> Positions:
-        """The positions that the driver can liquidate; an iterable of rows with a `frame()`."""
+        """The positions that the driver can liquidate; an iterable of rows with a `frame()`.
+
+        `band`: only the members of that range, counted from 1 in the order of `bands(driver)`.
+        """
         given = _given(locals())
         return Positions(lambda: self._source.pages(given))
 

@@ -29,7 +29,8 @@ def bands(driver: str, side: str | None, wide: bool, **given: Any) -> int:
     def show(screen: "Screen") -> None:
         from scanner.outputs.terminal import show_bands
 
-        show_bands(screen, stored.document, name, answer["bands"], wide=wide)
+        numbers = reading.numbered(stored.document, name, answer["bands"])
+        show_bands(screen, stored.document, name, answer["bands"], numbers, wide=wide)
 
     return tell(stored, given, show, answer)
 
@@ -69,6 +70,7 @@ def ticks(
 @click.argument("driver")
 @options.prices
 @options.side
+@options.band
 @options.order
 @options.reading
 def positions(
@@ -76,6 +78,7 @@ def positions(
     low: float | None,
     high: float | None,
     side: str | None,
+    band: int | None,
     sort: str,
     limit: int | None,
     wide: bool,
@@ -88,7 +91,9 @@ def positions(
     stored = newest(given)
     name = reading.driver(stored.document, driver)
     most = limit or (None if given["json_to"] else _ROWS)
-    answer = answers.positions(stored, name, side=side, low=low, high=high, sort=sort, limit=most)
+    answer = answers.positions(
+        stored, name, side=side, low=low, high=high, band=band, sort=sort, limit=most
+    )
 
     def show(screen: "Screen") -> None:
         from scanner.outputs.terminal import show_positions

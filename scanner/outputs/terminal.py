@@ -14,9 +14,15 @@ _BAR = 24  # characters of the longest bar
 
 
 def show_bands(
-    screen: Screen, document: Document, driver: str, bands: Sequence[Row], *, wide: bool
+    screen: Screen,
+    document: Document,
+    driver: str,
+    bands: Sequence[Row],
+    numbers: Sequence[int],
+    *,
+    wide: bool,
 ) -> None:
-    """A row per band or wall, in the document's order."""
+    """A row per band or wall, in the document's order, with the number `--band` knows it by."""
     _title(screen, document, driver)
     if not bands:
         _nothing(screen, document, driver, phrases.no_band(document))
@@ -24,6 +30,7 @@ def show_bands(
     show_table(
         screen,
         [
+            Column("#", [str(number) for number in numbers]),
             Column("kind", [band["kind"] for band in bands], right=False),
             Column("side", [band["side"] for band in bands], right=False, rank=8),
             Column("range", [Text(phrases.band_range(band), "bold") for band in bands]),

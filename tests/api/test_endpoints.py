@@ -48,6 +48,7 @@ ASKED = {
         s, "ETH", side="short", protocol="aave_v3"
     ),
     "/v1/positions?driver=ETH": lambda s: answers.positions(s, "ETH", limit=100),
+    "/v1/positions?driver=ETH&band=1": lambda s: answers.positions(s, "ETH", band=1, limit=100),
     "/v1/positions?driver=ETH&side=long&sort=debt&limit=3": lambda s: answers.positions(
         s, "ETH", side="long", sort="debt", limit=3
     ),

@@ -28,6 +28,7 @@ def test_bands_are_a_table_of_the_documents_bands(bandscan, store):
     ]
     row = next(line for line in result.stdout.splitlines() if "$1,781.09" in line)
     assert re.split(" {2,}", row) == [
+        "1",
         "band",
         "long",
         "$1,781.09-$1,862.02",
@@ -108,6 +109,42 @@ def test_positions_are_filtered_and_sorted(bandscan, store, options, first, matc
     answer = json.loads(result.stdout)
     assert answer["matching"] == len(answer["positions"]) == matching
     assert answer["positions"][0]["account"] == first
+
+
+def test_positions_of_a_range_add_up_to_it(bandscan, store):
+    """Every range by its number in `bands`; its members' collateral is what the range says."""
+    bands = json.loads(bandscan("bands", "ETH", "--json", "--store", store).stdout)["bands"]
+    assert bands
+    for number, band in enumerate(bands, 1):
+        result = bandscan("positions", "ETH", "--band", number, "--json", "--store", store)
+
+        found = json.loads(result.stdout)["positions"]
+        assert len(found) == band["positions"]
+        assert {row["side"] for row in found} == {band["side"]}
+        total = sum(row["collateral_at_risk_usd"] for row in found)
+        assert total == pytest.approx(band["collateral_at_risk_usd"], abs=0.01)
+        top = bandscan("positions", "ETH", "--band", number, "--top", 1, "--store", store)
+        assert sum(line.startswith("0x") for line in top.stdout.splitlines()) == 1
+
+
+def test_the_number_of_a_range_is_the_same_whichever_are_shown(bandscan, store):
+    """`--side` leaves rows out and renumbers none."""
+    everything = bandscan("bands", "ETH", "--store", store).stdout.splitlines()
+    shown = bandscan("bands", "ETH", "--side", "long", "--store", store).stdout.splitlines()
+
+    numbered = {line.split()[0]: line.split()[1:4] for line in everything if line[:1].isdigit()}
+    some = {line.split()[0]: line.split()[1:4] for line in shown if line[:1].isdigit()}
+    assert some
+    assert some.items() <= numbered.items()
+
+
+def test_a_range_that_is_not_there_is_refused(bandscan, store):
+    """Exit 2, and how many there are."""
+    result = bandscan("positions", "ETH", "--band", 99, "--store", store)
+
+    assert result.exit_code == 2
+    assert "ETH has no range 99 in this scan" in result.stderr
+    assert "bandscan bands ETH" in result.stderr
 
 
 def test_wide_shows_addresses_in_full(bandscan, store, monkeypatch):

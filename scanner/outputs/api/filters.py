@@ -159,6 +159,13 @@ class PositionFilters(Rankable):
     """Filters of /v1/positions."""
 
     driver: Driver
+    band: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="Only the members of this range: its place in `bands` of the driver, from 1.",
+        examples=[1],
+    )
     sort: Sort | None = Field(
         None, description="What comes first; distance, the nearest to spot, where nobody says."
     )
