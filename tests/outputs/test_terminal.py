@@ -43,7 +43,9 @@ def test_tables_fit_the_terminal(monkeypatch, width):
     """No line is wider than the screen, and the price is never cut."""
     document = whales_sample.scan()["document"]
     out, stream = screen(width, monkeypatch)
-    show_bands(out, document, "ETH", document["bands"], wide=False)
+    show_bands(
+        out, document, "ETH", document["bands"], range(1, len(document["bands"]) + 1), wide=False
+    )
     show_positions(out, document, "ETH", [position()], wide=False, of=1, already=0)
 
     assert max(map(len, stream.getvalue().splitlines())) <= width
@@ -58,7 +60,7 @@ def test_the_market_shock_has_ratios_for_prices(monkeypatch):
     tick = document["ticks"][-2] | ratios | {"low_ratio": 0.86, "high_ratio": 0.8622}
     row = position(driver="market", liquidation_price_usd=float("nan"), liquidation_ratio=0.8659)
     out, stream = screen(160, monkeypatch)
-    show_bands(out, document, "market", [band], wide=False)
+    show_bands(out, document, "market", [band], [1], wide=False)
     show_ticks(out, document, "market", [tick], wide=False, of=1)
     show_positions(out, document, "market", [row], wide=False, of=1, already=0)
     show_account(out, document, row["account"], [row], [], wide=False)
