@@ -183,14 +183,6 @@ def rows_of(
     ]
 
 
-def numbered(
-    document: Mapping[str, Any], name: str, rows: Sequence[Mapping[str, Any]]
-) -> list[int]:
-    """The numbers of a driver's ranges: from 1 in the document's order, whichever are shown."""
-    number = {id(row): place for place, row in enumerate(rows_of(document, "bands", name), 1)}
-    return [number[id(row)] for row in rows]
-
-
 def touches(row: Mapping[str, Any], low: float | None, high: float | None) -> bool:
     """Whether a row's price range (of ratios under the `market` shock) touches [low, high]."""
     return (low is None or _edge(row, "high") >= low) and (

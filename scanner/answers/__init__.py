@@ -21,6 +21,7 @@ from scanner.answers.lists import (
     bands,
     certificate,
     drivers,
+    numbered,
     positions,
     ticks,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "history",
     "levels",
     "members",
+    "numbered",
     "positions",
     "priced",
     "protocols",

@@ -1,6 +1,6 @@
 """The lists of one scan: each answer starts with which scan it is and what that scan is worth."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -148,6 +148,15 @@ def range_of(stored: Stored, driver: str, number: int) -> Row:
             fix=f"`bandscan bands {symbol(driver)}` lists them",
         )
     return found[number - 1]
+
+
+def numbered(stored: Stored, driver: str, rows: Sequence[Row]) -> list[int]:
+    """The numbers `range_of` knows rows of `bands` by, whichever of them are shown."""
+    number = {
+        id(row): place
+        for place, row in enumerate(reading.rows_of(stored.document, "bands", driver), 1)
+    }
+    return [number[id(row)] for row in rows]
 
 
 def account(stored: Stored, address: str) -> Answer:

@@ -29,7 +29,7 @@ def bands(driver: str, side: str | None, wide: bool, **given: Any) -> int:
     def show(screen: "Screen") -> None:
         from scanner.outputs.terminal import show_bands
 
-        numbers = reading.numbered(stored.document, name, answer["bands"])
+        numbers = answers.numbered(stored, name, answer["bands"])
         show_bands(screen, stored.document, name, answer["bands"], numbers, wide=wide)
 
     return tell(stored, given, show, answer)
