@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Chain
-from scanner.core import integers
-from scanner.core.positions import Exposure, Holdings, Token, at_risk
+from scanner.core import callability, integers
+from scanner.core.positions import Exposure, FirstCalls, Holdings, Token, at_risk
 from scanner.core.rounding import to_cents
 from scanner.core.shocks import Shock
 from scanner.core.states import States
@@ -104,7 +104,7 @@ class AaveSurvey:
             return None
         legs = self.book.legs
         found = edges(self.book, shock)
-        seizable, callable_ = self._first_calls(shock, found)
+        seizable, barred = self._first_calls(shock, found)
         return Exposure(
             shock=shock,
             touched=legs.total(shock.follows[legs.token].astype(np.float64)) > 0,
@@ -113,23 +113,19 @@ class AaveSurvey:
             ratio=found.ratio,
             at_risk=at_risk(legs, shock, found.side, found.ratio),
             seizable=seizable,
-            callable=callable_,
+            barred=barred,
         )
 
     def _shock(self, kind: str, name: str) -> Shock | None:
         """A shock in this market, or None where nothing follows."""
         return shock_in(self.market, kind, name)
 
-    def _first_calls(self, shock: Shock, found: Edges) -> tuple[F64, npt.NDArray[np.bool_]]:
+    def _first_calls(self, shock: Shock, found: Edges) -> tuple[F64, U8]:
         """Seizable one unit beyond p*; at present prices for the already liquidatable."""
         now = self.holdings.liquidatable
         positions = np.flatnonzero((found.side != 0) | now)
         answer = np.where(now, shock.present, found.raw - found.side)[positions].astype(np.int64)
-        call = first_call(self.book, positions, shock, answer, exact=False)
-        seizable = np.zeros(len(now))
-        callable_ = np.zeros(len(now), np.bool_)
-        seizable[positions], callable_[positions] = to_cents(call.value), call.callable
-        return seizable, callable_
+        return _calls(self.book, positions, shock, answer)
 
     def parity(self, chain: Chain, count: int | None) -> Parity:
         """Our health factors and totals against `getUserAccountData` at the same block.
@@ -158,6 +154,15 @@ class AaveSurvey:
         return Parity(size, len(chosen), unread, int((~same).sum()), largest, p99)
 
 
+def _calls(book: Book, positions: I64, shock: Shock | None, answer: I64) -> tuple[F64, U8]:
+    """Dollars of the first call on some positions, and why none can be made, for all positions."""
+    call = first_call(book, positions, shock, answer, exact=False)
+    seizable = np.zeros(book.legs.positions)
+    barred = np.full(book.legs.positions, callability.NO_PRICE, np.uint8)
+    seizable[positions], barred[positions] = to_cents(call.value), call.barred
+    return seizable, barred
+
+
 def shock_in(market: AaveMarket, kind: str, name: str) -> Shock | None:
     """A shock in this market, or None where nothing follows."""
     reserves = market.reserves
@@ -181,6 +186,8 @@ def _holdings(
 ) -> Holdings:
     reserves = market.reserves
     factor = health.astype(np.float64) / WAD
+    at_once = np.flatnonzero(~fine)
+    seizable, barred = _calls(book, at_once, None, np.zeros(len(at_once), np.int64))
     return Holdings(
         protocol=market.protocol,
         market=market.name,
@@ -201,6 +208,7 @@ def _holdings(
         amounts=book.amounts(np.arange(len(book.legs.token))),
         health_factor=np.where(totals.debt == 0, np.inf, factor),
         liquidatable=~fine,
+        now=FirstCalls(barred, seizable),
     )
 
 

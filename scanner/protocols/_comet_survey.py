@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
-from scanner.core import integers
+from scanner.core import callability, integers
 from scanner.core.integers import Integers
 from scanner.core.legs import Legs
-from scanner.core.positions import Exposure, Holdings, at_risk
+from scanner.core.positions import Exposure, FirstCalls, Holdings, at_risk
 from scanner.core.rounding import to_cents
 from scanner.core.states import States
 from scanner.errors import Problem
@@ -105,8 +105,19 @@ class CometSurvey:
             raw=found.raw,
             ratio=found.ratio,
             at_risk=at_risk(legs, shock, found.side, found.ratio),
-            seizable=np.where(called, self._everything(shock.follows, shock.present, found), 0.0),
-            callable=called & (not self.market.absorb_paused),
+            seizable=np.where(
+                called & (not self.market.absorb_paused),
+                self._everything(shock.follows, shock.present, found),
+                0.0,
+            ),
+            barred=self._barred(called),
+        )
+
+    def _barred(self, called: Bool) -> U8:
+        """Why `absorb` cannot be called; 0 where it can. Source: Comet.absorb (isAbsorbPaused)."""
+        paused = np.full(len(called), self.market.absorb_paused, np.bool_)
+        return callability.first_of(
+            (~called, callability.NO_PRICE), (paused, callability.LIQUIDATION_PAUSED)
         )
 
     def _everything(self, follows: Bool, present: int, found: Edges) -> F64:
@@ -174,6 +185,9 @@ class CometSurvey:
 
     def _holdings(self) -> Holdings:
         some = (self.debt > 0).astype(np.bool_)
+        legs = self.book.legs
+        held = to_cents(legs.total(np.where(legs.debt, 0.0, legs.value)))
+        able = ~self.fine & (not self.market.absorb_paused)
         factor = (self.collateral / np.where(some, self.debt, 1)).astype(np.float64)
         return Holdings(
             protocol=self.market.protocol,
@@ -181,10 +195,11 @@ class CometSurvey:
             tokens=list(self.market.quotes.tokens),
             accounts=self.accounts,
             owners=self.accounts,
-            legs=self.book.legs,
+            legs=legs,
             amounts=self.raw,
             health_factor=np.where(some, factor, np.inf),
             liquidatable=~self.fine,
+            now=FirstCalls(self._barred(~self.fine), np.where(able, held, 0.0)),
         )
 
     def _identities(self, asset: I64, amount: Integers, owed: Integers) -> list[Identity]:

@@ -40,7 +40,8 @@ class Ilk:
 
     `rate` and `spot` are refreshed, `stored_rate` and `stored_spot` what the Vat holds; `value` is
     the oracle's present value and `following` its next one, 0 where there is none; `source` says
-    where the value is from. `idle` says why it cannot be liquidated, "" where it can.
+    where the value is from. `idle` says why nothing of it is ever liquidated, `stopped` why nothing
+    can be sold at present; "" where it can.
     """
 
     id: bytes
@@ -61,6 +62,7 @@ class Ilk:
     limits: Limits
     hole: int
     idle: str
+    stopped: str = ""
 
     @property
     def symbol(self) -> str:
@@ -87,6 +89,7 @@ class MakerMarket:
     timestamp: int
     ilks: tuple[Ilk, ...] = ()
     spots: dict[str, Feed] = field(default_factory=dict)
+    live: bool = True  # whether the Dog (the Cat) liquidates at all
 
     @property
     def vat(self) -> bytes:
@@ -153,12 +156,15 @@ def read_ilks(chain: Chain, market: MakerMarket, ids: U8) -> MakerMarket:
             source=source,
             limits=limits,
             hole=hole,
-            idle=_idle(taker, spotted, live, stops[place]),
+            idle=_idle(taker, spotted),
+            stopped=_stopped(taker, live, stops[place]),
         )
         ilks.append(_checked(one))
     drivers = {one.driver for one in ilks if one.driver is not None}
     spots = usd_feeds(chain, market.row, drivers)
-    return MakerMarket(market.protocol, market.row, market.timestamp, tuple(ilks), spots)
+    return MakerMarket(
+        market.protocol, market.row, market.timestamp, tuple(ilks), spots, bool(live)
+    )
 
 
 def _limits(
@@ -173,15 +179,23 @@ def _limits(
     return Limits(chop, dust, min(dunk, room) if room >= dust else 0, 1, False), cap
 
 
-def _idle(taker: tuple[Any, ...], spotted: tuple[Any, ...], live: int, stop: int) -> str:
+def _idle(taker: tuple[Any, ...], spotted: tuple[Any, ...]) -> str:
     if not any(raw(taker[0])):
         return "no auction house is set"
     if not any(raw(spotted[0])):
         return "no oracle is set"
     if spotted[1] <= RAY:
         return "its liquidation ratio is 100 % or less"
+    return ""
+
+
+def _stopped(taker: tuple[Any, ...], live: int, stop: int) -> str:
+    """Why no auction can be started at present. Sources: Dog.bark and Cat.bite (`live`, a division
+    by chop), Clipper.kick (isStopped(1): not at level 1 or above)."""
     if not live:
         return "liquidations are switched off"
+    if not taker[1]:
+        return "no liquidation penalty is set"
     return f"its auctions are stopped (level {stop})" if stop else ""
 
 

@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
-from scanner.core import integers
+from scanner.core import callability, integers
 from scanner.core.integers import Integers
 from scanner.core.legs import Legs
-from scanner.core.positions import Exposure, Holdings, Token, at_risk
+from scanner.core.positions import Exposure, FirstCalls, Holdings, Token, at_risk
 from scanner.core.price import HIGHEST, LOWEST
 from scanner.core.rounding import to_cents
 from scanner.core.shocks import Shock
@@ -129,7 +129,7 @@ class MakerSurvey:
         side = np.where(able & (ratio >= LOWEST) & (ratio <= HIGHEST), 1, 0).astype(np.int8)
         ratio = np.where(side != 0, ratio, np.nan)
         shock = self._shock(kind, name, moves)
-        seizable, able = self._first_calls(side)
+        calls = self._first_calls(side)
         return Exposure(
             shock=shock,
             touched=touched,
@@ -137,8 +137,8 @@ class MakerSurvey:
             raw=np.where(side != 0, self.least, 0).astype(object),
             ratio=ratio,
             at_risk=at_risk(self.holdings.legs, shock, side, ratio),
-            seizable=seizable,
-            callable=able,
+            seizable=calls.seizable,
+            barred=calls.barred,
             feeds=tuple(one.feed for one in ilks),
             feed=self.place,
         )
@@ -146,8 +146,16 @@ class MakerSurvey:
     def parity(self, chain: Chain, count: int | None) -> Parity:
         """Our verdicts on what the Vat holds now, against Dog.bark (Cat.bite) in an eth_call.
 
-        The contract goes by the stored spot and rate, so the same are taken here.
+        The contract goes by the stored spot and rate, so the same are taken here. Switched off it
+        refuses before it looks at an urn: then there is no verdict to hold ours against.
         """
+        if not self.market.live:
+            return verdicts(
+                [one.name for one in self.market.ilks],
+                self.place,
+                np.zeros(0, np.int64),
+                np.zeros(0, np.bool_),
+            )
         rows = chosen(self.keys, chain.block.hash, count)
         liquidator, dog = self.market.liquidator
         calls = [
@@ -189,7 +197,7 @@ class MakerSurvey:
             "price_source": one.source or None,
             "hole_usd": one.hole / 10**45,
             "room_usd": max(one.limits.most, 0) / 10**45,
-            "not_liquidatable": one.idle or None,
+            "not_liquidatable": one.idle or one.stopped or None,
             "liquidatable_stored": int((stored.astype(np.bool_) & mine).sum()),
             "liquidatable_next": int((later & mine).sum()) if one.following else None,
         }
@@ -235,6 +243,7 @@ class MakerSurvey:
             liquidatable=~self.fine,
             markets=tuple(one.name for one in ilks),
             place=self.place,
+            now=self._first_calls(np.zeros(size, np.int8)),
         )
 
     def _shock(self, kind: str, name: str, moves: Bool) -> Shock:
@@ -253,19 +262,24 @@ class MakerSurvey:
             return Shock(name, kind, feed.address, feed.description, scale, present, follows)
         return Shock(name, kind, feed.address, feed.description, feed.scale, feed.present, follows)
 
-    def _first_calls(self, side: npt.NDArray[np.int8]) -> tuple[F64, Bool]:
-        """Dollars of the first call one unit beyond p* (at present for the liquidatable)."""
-        value, able = np.zeros(len(side)), np.zeros(len(side), np.bool_)
+    def _first_calls(self, side: npt.NDArray[np.int8]) -> FirstCalls:
+        """The first call one unit beyond p* (at present for the liquidatable)."""
+        value, barred = np.zeros(len(side)), np.full(len(side), callability.NO_PRICE, np.uint8)
         wanted = (side != 0) | ~self.fine
         for number, one in enumerate(self.market.ilks):
             rows = np.flatnonzero(wanted & (self.place == number))
             if not len(rows):
                 continue
-            ink, _ = rules.seized(self.ink[rows], self.art[rows], one.rate, one.limits)
+            urns, stopped = (
+                (self.ink[rows], self.art[rows], one.rate, one.limits),
+                bool(one.stopped),
+            )
+            ink, _ = rules.seized(*urns)
+            barred[rows] = rules.barred(*urns, ink, stopped=stopped)
+            ink = np.where(barred[rows] == callability.CALLABLE, ink, 0)
             price = np.where(side[rows] != 0, self.least[rows] - 1, self.value[rows])
             value[rows] = (ink * price / (WAD * WAD)).astype(np.float64)
-            able[rows] = (ink > 0).astype(np.bool_)
-        return to_cents(value), able
+        return FirstCalls(barred, to_cents(value))
 
 
 def _follows(one: Ilk, kind: str, name: str) -> bool:
@@ -296,6 +310,9 @@ def _problems(market: MakerMarket, failed: U8) -> list[Problem]:
         elif not one.value:
             text = "the oracle has no value"
             found.append(Problem("oracle_zero", text, market.protocol, one.name))
+        elif one.stopped:
+            text = f"{one.stopped}: what is liquidatable there cannot be sold at present"
+            found.append(Problem("auctions_stopped", text, market.protocol, one.name))
     if len(failed):
         text = f"{len(failed)} accounts could not be read"
         name = market.row.name

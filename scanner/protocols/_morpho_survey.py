@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
-from scanner.core import integers
+from scanner.core import callability, integers
 from scanner.core.integers import Integers
 from scanner.core.legs import Legs
-from scanner.core.positions import Exposure, Holdings, Token, at_risk
+from scanner.core.positions import Exposure, FirstCalls, Holdings, Token, at_risk
 from scanner.core.price import HIGHEST, LOWEST
 from scanner.core.rounding import to_cents
 from scanner.core.shocks import Shock
@@ -156,7 +156,8 @@ class MorphoSurvey:
             ratio=ratio,
             at_risk=at_risk(self.holdings.legs, shock, side, ratio),
             seizable=self._seizable(side, held[self.place]),
-            callable=(side != 0) | ~self.fine,
+            # Morpho knows no pause: Morpho.liquidate asks for nothing but an unhealthy position.
+            barred=callability.first_of(((side == 0) & self.fine, callability.NO_PRICE)),
             early=self._early(side),
             feeds=tuple(one.feed for one in isolated),
             feed=self.place,
@@ -233,6 +234,10 @@ class MorphoSurvey:
             amounts=raw,
             health_factor=(most / self.debt).astype(np.float64),
             liquidatable=~self.fine,
+            now=FirstCalls(
+                callability.first_of((self.fine, callability.NO_PRICE)),
+                self._seizable(np.zeros(size, np.int8), np.zeros(size, np.bool_)),
+            ),
             markets=tuple(one.label for one in isolated),
             place=self.place,
         )

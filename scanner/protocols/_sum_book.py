@@ -268,10 +268,3 @@ def pairs(book: SumBook, positions: I64) -> Pairs:
     c = np.repeat(held, repeat)
     within = np.arange(len(c)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
     return Pairs(owner[c], rows[c], rows[owed[first[owner[c]] + within]])
-
-
-def largest(size: int, owner: I64, value: F64) -> F64:
-    """The largest value of each owner; 0 without any."""
-    best = np.zeros(size)
-    np.maximum.at(best, owner, value)
-    return best
