@@ -250,6 +250,47 @@ def test_dust_does_not_widen_a_range() -> None:
     assert dusty.high == pytest.approx(plain.high, rel=1e-4)
 
 
+def test_a_small_neighbour_of_large_accounts_does_not_widen_their_range() -> None:
+    """Six accounts of 60,000 to 140,000 between 640 and 668; one of 12,000, 2 % of them, at 638.40."""
+    six, held = [640.0, 646.0, 651.0, 656.0, 662.0, 668.0], [7e4, 14e4, 6e4, 11e4, 9e4, 13e4]
+    (band,) = search(with_rows(uniform_crowd(), [*six, 638.4], [*held, 12_000.0]))
+
+    assert (band.kind, band.low, band.high) == ("band", 640.0, 668.0)
+    assert tick_of([638.4]) == band.tick_low  # it is a member, counted in all sums
+    assert band.amount >= sum(held) + 12_000.0
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_a_giant_inside_a_range_does_not_hide_the_crowd_around_it(rows: int) -> None:
+    """A box from 700 to 725 with 60 times its dollars on one owner at 712: the edges stay."""
+    box = with_box(uniform_crowd())
+    (plain,) = search(box)
+    giant = with_rows(box, [712.0] * rows, [18e6 / rows] * rows)
+    owner = np.append(np.arange(2300), [2300] * rows)
+    (band,) = search(giant, account=owner)
+
+    assert band.kind == "band"
+    assert band.top_share > 0.97
+    assert band.low == pytest.approx(plain.low, rel=1e-3)
+    assert band.high == pytest.approx(plain.high, rel=1e-3)
+
+
+def test_edges_are_prices_of_members_however_few_or_unequal() -> None:
+    """60 accounts, Pareto sizes with index 0.7: no edge outside, none crossed."""
+    ranges = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        price, weight = rng.uniform(400.0, 1000.0, 60), rng.pareto(0.7, 60) + 1e-9
+        price[:12] = rng.uniform(700.0, 720.0, 12)
+        for band in find_bands(price, weight, np.arange(60), 1000.0, "long"):
+            held = price[band.members]
+            assert band.low in held
+            assert band.high in held
+            assert band.low <= band.high
+            ranges += band.kind == "band"
+    assert ranges >= 10
+
+
 def test_both_ends_of_the_window_are_in_view_and_no_more() -> None:
     """At spot and at 0.4 of spot an account is a wall; a hair outside it is not seen."""
     ends = with_rows(uniform_crowd(), [400.0, 1000.0], [99_000.0, 98_000.0])
