@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pytest
+from bench.owned import with_split_fortune
 from bench.planted import BACKGROUNDS, SPOT, Book, plant, score, whales
 
 from scanner.core import _view
@@ -250,14 +251,24 @@ def test_dust_does_not_widen_a_range() -> None:
     assert dusty.high == pytest.approx(plain.high, rel=1e-4)
 
 
-def test_a_small_neighbour_of_large_accounts_does_not_widen_their_range() -> None:
-    """Six accounts of 60,000 to 140,000 between 640 and 668; one of 12,000, 2 % of them, at 638.40."""
-    six, held = [640.0, 646.0, 651.0, 656.0, 662.0, 668.0], [7e4, 14e4, 6e4, 11e4, 9e4, 13e4]
-    (band,) = search(with_rows(uniform_crowd(), [*six, 638.4], [*held, 12_000.0]))
+@pytest.mark.parametrize(
+    ("background", "seed", "nearby"),
+    [
+        ("near", 1002, 1863.16),
+        ("far", 1003, 1777.78),
+        ("flat", 1004, 1773.88),
+        ("near", 1012, 1780.1),
+    ],
+)
+def test_a_small_neighbour_of_whales_does_not_widen_their_range(
+    background: str, seed: int, nearby: float
+) -> None:
+    """Some account with 1 to 3 % of the range just outside the six: a member, but no edge."""
+    book = whales(seed, background=background)
+    first = search(book, 2350.0)[0]
 
-    assert (band.kind, band.low, band.high) == ("band", 640.0, 668.0)
-    assert tick_of([638.4]) == band.tick_low  # it is a member, counted in all sums
-    assert band.amount >= sum(held) + 12_000.0
+    assert (first.low, first.high) == (1781.09, 1862.02)
+    assert nearby in book.price[first.members].round(2)
 
 
 @pytest.mark.parametrize("rows", [1, 5])
@@ -273,6 +284,21 @@ def test_a_giant_inside_a_range_does_not_hide_the_crowd_around_it(rows: int) -> 
     assert band.top_share > 0.97
     assert band.low == pytest.approx(plain.low, rel=1e-3)
     assert band.high == pytest.approx(plain.high, rel=1e-3)
+
+
+def test_a_fortune_in_thirty_wallets_is_no_band_once_its_owner_is_known() -> None:
+    """Taken for 30 owners it stands out; as one owner's it does not, and nothing of it is hidden."""
+    owned = with_split_fortune(plant("none", "flat", 1000, 8200), 8200)
+    owner = int(owned.owner[-1])
+    apart = search(owned.book, SPOT)
+    known = search(owned.book, SPOT, account=owned.owner)
+
+    fortune = owned.book.weight[owned.owner == owner].sum()
+    assert any(b.kind == "band" and b.accounts >= 30 and b.amount >= fortune for b in apart)
+    assert all(b.kind == "wall" for b in known)
+    walls = [b for b in known if (owned.owner[b.members] == owner).all()]
+    assert sum(b.amount for b in walls) > 0.5 * fortune
+    assert {b.accounts for b in walls} == {1}
 
 
 def test_edges_are_prices_of_members_however_few_or_unequal() -> None:
