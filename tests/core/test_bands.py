@@ -287,7 +287,7 @@ def test_a_giant_inside_a_range_does_not_hide_the_crowd_around_it(rows: int) -> 
 
 
 def test_a_fortune_in_thirty_wallets_is_no_band_once_its_owner_is_known() -> None:
-    """Taken for 30 owners it stands out; as one owner's it does not, and nothing of it is hidden."""
+    """Taken for 30 owners it stands out; as one owner's it is walls, one for each tick it fills."""
     owned = with_split_fortune(plant("none", "flat", 1000, 8200), 8200)
     owner = int(owned.owner[-1])
     apart = search(owned.book, SPOT)
