@@ -9,6 +9,7 @@ from scanner import certificate
 from scanner.chain.pinned import Block
 from scanner.core import band_rows, rows, summary
 from scanner.core.positions import Exposure, Holdings
+from scanner.core.strength import strengthened
 from scanner.core.ticks import TICK_RATIO
 from scanner.deployments import Market
 from scanner.errors import Problem
@@ -82,6 +83,7 @@ def findings(
         lists["ticks"] += summary.ticks(name, entries, ratio=ratio)
         if not ratio:
             problems += _feeds(name, spot, surveyed, exposures, feeds)
+    lists["ticks"], lists["bands"] = strengthened(lists["ticks"], lists["bands"])
     proof = certificate.of([(s.row.protocol, s.row.name, s.survey, s.parity) for s in surveyed])
     problems += proof.problems
     document = {
