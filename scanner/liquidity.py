@@ -58,13 +58,16 @@ def read(chain: Chain, holdings: Sequence[Holdings]) -> tuple[dict[str, Any], li
 
 
 def _of_markets(holdings: Sequence[Holdings]) -> tuple[bytes, ...]:
-    """The dollar tokens of the scan's own markets, each once, by address."""
+    """The dollar tokens of the scan's own markets, each once, by address.
+
+    What is only booked at par in a protocol's own contract (Maker's debts, in its vat) is no token.
+    """
     names = issued_symbols()
     found = {
         token.address
         for one in holdings
         for token in one.tokens
-        if token.driver is None and token.symbol in names
+        if token.driver is None and token.symbol in names and token.driver_source != "par"
     }
     return tuple(sorted(found))
 

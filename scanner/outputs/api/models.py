@@ -172,7 +172,8 @@ class Level(Part):
     driver: str = of("ETH")
     side: Literal["long", "short"] = of("long")
     tick: int = of(3029)
-    level_usd: USD | None = of(1925.710215)
+    level_usd: USD | None = of(1925.710215, "null on an axis of ratios, which has level_ratio.")
+    level_ratio: float | None = maybe(None, "Times the present prices: market, weighted shocks.")
     distance: float = of(-0.104487)
     collateral_at_risk_usd: USD = of(193_000.0, "From spot to this level.")
     debt_usd: USD = of(160_190.0)
@@ -182,13 +183,14 @@ class Level(Part):
     tick_debt_usd: USD = of(160_190.0)
     tick_seizable_usd: USD = of(84_099.75)
     tick_positions: int = of(1)
-    strength: float = of(0.000518, "Of this tick alone: " + STRENGTH)
+    strength: float = of(0.000517, "Of this tick alone: " + STRENGTH)
 
 
 class Point(Part):
     """All that is liquidatable at one price."""
 
     level_usd: USD | None = of(1781.0)
+    level_ratio: float | None = maybe(None)
     side: Literal["long", "short"] = of("long")
     distance: float = of(-0.171782)
     collateral_at_risk_usd: USD = of(1_196_002_752.24)
@@ -196,7 +198,7 @@ class Point(Part):
     seizable_usd: USD = of(521_158_199.29)
     positions: int = of(10)
     accounts: int = of(10)
-    strength: float = of(0.0, "Of the tick that the price lies in.")
+    strength: float = of(0.190914, "Of the tick that the price lies in.")
 
 
 class Asked(Point):
