@@ -30,7 +30,7 @@ class SiteSource:
                 f"A site has no answer to that: {what}.",
                 fix="filters, accounts and the status are the server's: connect() to one",
             )
-        if name in _OF_THE_SITE:
+        if name in _OF_THE_SITE or (name == "history" and driver is None):
             return self._document(f"/v1/{name}.json")
         if driver is None:
             raise UsageError("A site has one document for each driver.", fix="name a driver")
