@@ -22,6 +22,7 @@ _GRAIN, _FULL = 10**30, 10**18
 _RATIO = 10**18  # what stands for one where the axis is a ratio, or the feed's integer is not kept
 _CLOSED = Rule(_GRAIN, _FULL, False, True, Fraction(1, 10**9), 1)
 _AGREES = 1e-6  # so close the legs must give back the scan's own liquidation price
+_CUT = 1e-3  # ... and this much before it, where an average weight is cut to basis points
 
 # Why a token cannot do it, or a position is not known well enough.
 NOT_ENOUGH = "repaying all of it is not enough"
@@ -63,9 +64,7 @@ def reach(
     }
 
 
-def _position(
-    stored: Stored, row: Row, legs: Sequence[Row], driver: str, price: float
-) -> Answer:
+def _position(stored: Stored, row: Row, legs: Sequence[Row], driver: str, price: float) -> Answer:
     market = _market(stored, row)
     spot, scale = _axis(stored, row, market, driver)
     if not LOWEST < price / spot < HIGHEST:
@@ -178,7 +177,9 @@ def _book(
     for name, chosen in (("integers", rule), ("closed_form", _closed(market))):
         if chosen is None:
             continue
-        factor = Fraction(1) if name == "integers" else _calibration(row, legs)
+        # A weight that is cut to basis points is the protocol's own to the last digit.
+        own = name == "integers" or chosen.cuts
+        factor = Fraction(1) if own else _calibration(row, legs)
         made: list[Leg] = []
         places: list[int | None] = []
         for leg, slope in zip(legs, straight, strict=True):
@@ -206,8 +207,8 @@ def _leg(
     price = Fraction(leg["price_usd"]) * rule.grain
     units = round(price) if rule.grain != _GRAIN else -int(-price // 1) if debt else int(price)
     weight = 0 if debt else int(Fraction(leg["weight"]) * factor * rule.full)
-    if rule.full == BPS and not debt:
-        weight = round(leg["weight"] * BPS)
+    if not debt and (rule.cuts or rule.full == BPS):
+        weight = round(leg["weight"] * BPS) * rule.full // BPS
     plain = units == present or _kind(stored, driver) != "driver"
     return Leg(debt, int(leg["amount_raw"]), unit, units, weight, slope, plain)
 
@@ -217,7 +218,7 @@ def _unit(leg: Row) -> int | None:
     raw, amount = int(leg["amount_raw"]), float(leg["amount"])
     if raw == 0 or amount <= 0:
         return None
-    unit = 10 ** max(len(str(round(raw / amount))) - 1, 0)
+    unit = int(10 ** max(len(str(round(raw / amount))) - 1, 0))
     return next(u for u in (unit, 10 * unit) if 0.5 < raw / amount / u < 2)
 
 
@@ -290,9 +291,10 @@ def _agrees(book: Book, row: Row) -> bool:
     if ratio is None:
         return False
     away = -1 if row["side"] == "long" else 1
-    inside, beyond = (
-        round(book.present * ratio * (1 + away * k * _AGREES)) + away * k * 2 for k in (-1, 1)
-    )
+    # An average of whole basis points may be cut or not by digits that the scan does not keep.
+    early = _CUT if book.rule.cuts and book.rule.margin else _AGREES
+    inside = round(book.present * ratio * (1 - away * early)) - away * 2
+    beyond = round(book.present * ratio * (1 + away * _AGREES)) + away * 2
     return book.healthy(max(inside, 1)) and not book.healthy(max(beyond, 1))
 
 
@@ -308,7 +310,7 @@ def driver_of(stored: Stored, held: Sequence[Row], driver: str | None) -> str:
         return reading.driver(stored.document, driver)
     names = sorted({row["driver"] for row in held if row["driver"]})
     if len(names) == 1:
-        return names[0]
+        return str(names[0])
     raise UsageError(
         "Several drivers move this account." if names else "No driver moves this account.",
         drivers=", ".join(map(symbol, names)) or "none",

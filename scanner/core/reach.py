@@ -127,7 +127,10 @@ class Book:
         weights = {leg.weight for leg in self.legs if not leg.debt and leg.weight and leg.amount}
         if len(weights) == 1:
             return weights.pop() * BPS // self.rule.full
-        return weighted * BPS // (held * self.rule.full) if held else 0
+        # What the scan does not keep decides an average that is whole basis points: the lower one.
+        margin = self.rule.margin
+        most = weighted * (margin.denominator - margin.numerator) * BPS
+        return most // (held * self.rule.full * margin.denominator) if held else 0
 
     def reaches(self, target: int) -> bool:
         """Healthy at `target`, and at every answer between the present one and it."""
@@ -186,9 +189,11 @@ class Book:
         return safe
 
     def repaid(self, place: int, amount: int) -> "Book":
-        """After a payment of `amount`, credited short by what a payment may be; all of it is all."""
+        """After a payment of `amount`, credited short by what one may be; all of it is all."""
         leg = self.legs[place]
-        left = 0 if amount >= leg.amount else min(leg.amount, leg.amount - amount + self._spare(leg))
+        left = (
+            0 if amount >= leg.amount else min(leg.amount, leg.amount - amount + self._spare(leg))
+        )
         return self._with(place, left)
 
     def added(self, place: int, amount: int) -> "Book":

@@ -1,6 +1,5 @@
 """What to repay or to add, really repaid and added on the real pools, and scanned again."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,12 +29,11 @@ class Deed:
 
 
 @pytest.fixture
-def deeds(movable_chain: LocalChain, tmp_path: Path) -> Iterator[tuple[LocalChain, list[Deed]]]:
+def deeds(movable_chain: LocalChain, tmp_path: Path) -> tuple[LocalChain, list[Deed]]:
     """Every position with an ETH price, and for each of its tokens what is to be done."""
     finished = scan(movable_chain, tmp_path / "store")
     stored = reading.newest(tmp_path / "store", None)
     rows = priced(finished, "ETH")
-    spot = movable_chain.price_raw("WETH")
     found = []
     for k, (account, row) in enumerate(rows.iterrows()):
         way = MOVES[k % len(MOVES)]
@@ -57,8 +55,8 @@ def deeds(movable_chain: LocalChain, tmp_path: Path) -> Iterator[tuple[LocalChai
                 )
                 found.append(Deed(str(account), kind, token["symbol"], amount, target,
                                   row["side"], sharp=not adapted))  # fmt: skip
-    assert spot and len(found) > 60
-    yield movable_chain, found
+    assert len(found) > 60
+    return movable_chain, found
 
 
 def do(chain: LocalChain, deed: Deed, amount: int) -> bool:
