@@ -68,14 +68,16 @@ def test_the_pool_says_under_override_what_it_says_when_prices_really_move(
     found = node.pin("latest").trials(
         [source(core_chain, "WETH")], answers, target, data, 1, skip=FACTOR
     )
-    assert found.ok.all() and found.calls <= 12
+    assert found.ok.all()
+    assert found.calls <= 12
     got = np.array(factors(found.words), object).reshape(len(moves) + 1, -1)
     for place, price in enumerate([*moves, present]):
         with core_chain.undone():
             core_chain.set_price("WETH", price)
             rows = core_chain.accounts_data(who)
             assert [row["healthFactor"] for row in rows] == got[place].tolist()
-    assert (got[0] != got[3]).any() and (got[1] != got[3]).any()
+    assert (got[0] != got[3]).any()
+    assert (got[1] != got[3]).any()
     assert core_chain.price_raw("WETH") == present
 
 
@@ -93,7 +95,8 @@ def test_a_source_may_be_one_question_to_an_oracle(core_chain: LocalChain, node:
     for place, want in enumerate(([7, truth[0], truth[0]], [big, 5, truth[1]], [truth[2]] * 3)):
         data = pack(select, np.repeat(rows[place : place + 1], 3, axis=0))
         found = chain.trials(sources, answers, np.frombuffer(oracle, np.uint8), data, 1)
-        assert found.ok.all() and factors(found.words) == want
+        assert found.ok.all()
+        assert factors(found.words) == want
 
 
 def test_what_a_trial_writes_is_undone(core_chain: LocalChain, node: Node) -> None:
@@ -110,7 +113,8 @@ def test_what_a_trial_writes_is_undone(core_chain: LocalChain, node: Node) -> No
     chain = node.pin("latest")
     nothing = np.zeros((3, 0), object)
     found = chain.trials([], nothing, where, allowance, 1, prepare=[(where, approve)], undone=True)
-    assert found.ok.all() and factors(found.words) == [11, 0, 13]
+    assert found.ok.all()
+    assert factors(found.words) == [11, 0, 13]
     bare = chain.trials([], nothing, where, allowance, 1, undone=True)
     assert factors(bare.words) == [0, 0, 0]
     take = pack(
@@ -119,7 +123,8 @@ def test_what_a_trial_writes_is_undone(core_chain: LocalChain, node: Node) -> No
     broken = chain.trials([], nothing, where, allowance, 1, prepare=[(where, take)], undone=True)
     assert not broken.ok.any()
     refused = chain.trials([], nothing, where, take, 4, undone=True)
-    assert not refused.ok.any() and (refused.size > 4).all()
+    assert not refused.ok.any()
+    assert (refused.size > 4).all()
     assert refused.words[0].any()
 
 
