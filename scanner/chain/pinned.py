@@ -181,7 +181,8 @@ class Chain:
         size = len(calls)
         if not size:
             none = np.zeros(0, np.int64)
-            return Trials(none > 0, np.zeros((0, words, 32), np.uint8), none, none, 0)
+            empty = np.zeros((0, words, 32), np.uint8)
+            return Trials(none > 0, empty, none > 0, none, none, ())
 
         def asked(where: U8, what: U8) -> tuple[U8, U8]:
             what = np.broadcast_to(np.asarray(what, np.uint8), (size, what.shape[-1]))

@@ -50,12 +50,14 @@ class Trials(Bulk):
 
     `ok[n]`: every call succeeded and the reply was long enough. `words[n, words, 32]`: the wanted
     words of whatever the last call replied, the reason of a revert included; zero beyond it.
-    `size[n]`: bytes of that reply. `gas[n]`: what the trial took. `calls`: how many requests.
+    `prepared[n]`: the calls before it succeeded. `size[n]`: bytes of that reply. `gas[n]`: what the
+    trial took. `batches`: the trials of each request, in the order of the answers.
     """
 
+    prepared: Bool
     size: I64
     gas: I64
-    calls: int
+    batches: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -116,13 +118,14 @@ class _Job:
     progress: Callable[[int], None] | None
     room: _Room = field(default_factory=_Room)
     broken: int = 0
-    calls: int = 0
+    batches: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         size = len(self.records)
         self.ok, self.size = np.zeros(size, np.bool_), np.zeros(size, np.int64)
         self.gas = np.zeros(size, np.int64)
         self.words = np.zeros((size, self.layout.words, 32), np.uint8)
+        self.prepared = np.zeros(size, np.bool_)
         self.starved = np.zeros(size, np.bool_)
         self.told = np.asarray(self.answers != None, np.bool_)  # noqa: E711 - elementwise
         self.done = 0
@@ -155,7 +158,6 @@ class _Job:
 
     def form(self, endpoint: Endpoint, rows: I64) -> Form[int]:
         batch = self.batch(rows)
-        self.calls += 1
 
         def accept(raw: msgspec.Raw) -> int:
             done = self._accept(raw, batch, rows)
@@ -199,7 +201,8 @@ class _Job:
             raise Untrue("a feed that was not replaced")
         mine = rows[:done]
         skip, wanted = self.layout.skip, self.layout.words
-        good = (flags & 1 == 1) & (size >= 32 * (skip + wanted))
+        good = (flags & 5 == 1) & (size >= 32 * (skip + wanted))
+        self.prepared[mine] = flags & 4 == 0
         beyond = 32 * skip + np.arange(32 * wanted).reshape(wanted, 32) >= size[:, None, None]
         self.ok[mine], self.size[mine], self.gas[mine] = good, size, used
         self.words[mine] = np.where(beyond, np.uint8(0), words[:, 1:])
@@ -207,6 +210,7 @@ class _Job:
         silent = ~good & (size == 0) & (used > before // 2)
         self.starved[mine] = silent & (done > 1)
         self.room.learned(begun, used)
+        self.batches.append(done)
         return done
 
     async def run(self, rows: I64, most: int) -> None:
@@ -371,4 +375,4 @@ async def trials(
                 **reasons,
             ) from None
         raise error
-    return Trials(job.ok, job.words, job.size, job.gas, job.calls)
+    return Trials(job.ok, job.words, job.prepared, job.size, job.gas, tuple(job.batches))
