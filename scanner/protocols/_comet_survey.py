@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
-from scanner.chain.pinned import Call, Chain, Failed
+from scanner.chain.pinned import Call, Chain, Failed, Source
 from scanner.core import callability, integers
 from scanner.core.integers import Integers
 from scanner.core.legs import Legs
@@ -20,7 +20,8 @@ from . import _comet_rules as rules
 from ._comet_market import CometMarket
 from ._sample import chosen
 from ._slots import places_of
-from ._sum_book import Edges, SumBook, edges, worth_of
+from ._sum_book import Edges, SumBook, edges, told_prices, worth_of
+from ._trials import Asking, zero
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -130,6 +131,22 @@ class CometSurvey:
         return to_cents(
             legs.total(np.where(moves, value, 0.0)) * ratio
             + legs.total(np.where(moves, 0.0, value))
+        )
+
+    def trials(self, exposure: Exposure, positions: I64, answers: Integers) -> Asking:
+        """isLiquidatable, interest accrued before it as `absorb` does; each asset's own feed."""
+        sources = [Source(feed.address) for feed in self.market.quotes.feeds]
+        told = told_prices(self.book, exposure.shock, sources, positions, answers)
+        comet = self.market.comet
+        return Asking(
+            sources=told.sources,
+            answers=told.answers,
+            targets=np.frombuffer(comet, np.uint8),
+            data=abi.pack(_COMET.selector("isLiquidatable"), self.accounts[positions]),
+            words=1,
+            once=[(comet, _COMET.selector("accrueAccount") + bytes(32))],
+            verdict=zero(0),
+            cannot=told.cannot,
         )
 
     def parity(self, chain: Chain, count: int | None) -> Parity:

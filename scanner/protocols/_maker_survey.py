@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
-from scanner.chain.pinned import Call, Chain, Failed
+from scanner.chain.pinned import Call, Chain, Failed, Source
 from scanner.core import callability, integers
 from scanner.core.integers import Integers
 from scanner.core.legs import Legs
@@ -23,6 +23,7 @@ from . import _maker_rules as rules
 from ._maker_market import Ilk, MakerMarket, spot_of
 from ._maker_rules import RAY, WAD
 from ._sample import chosen
+from ._trials import REASON_WORDS, Asking, Told, distinct, refused_as
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -32,7 +33,10 @@ Bool = npt.NDArray[np.bool_]
 INK, ART = 0, 1  # slots of an urn's stored state; of a CDP, slot 0 is its urn
 
 _DOG, _CAT, _MANAGER = (abi.load(f"maker_{name}") for name in ("dog", "cat", "manager"))
+_JUG, _SPOTTER = abi.load("maker_jug"), abi.load("maker_spotter")
 _SAFE = "not-unsafe"  # Dog/not-unsafe, Cat/not-unsafe
+# What a call is refused for once the urn is known to be unsafe (dss/src/dog.sol, cat.sol).
+_UNSAFE = ("liquidation-limit-hit", "null-auction", "dusty-auction", "overflow")
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,35 @@ class MakerSurvey:
             barred=calls.barred,
             feeds=tuple(one.feed for one in ilks),
             feed=self.place,
+        )
+
+    def trials(self, exposure: Exposure, positions: I64, answers: Integers) -> Asking:
+        """Dog.bark (Cat.bite) after `drip` and `poke`, which anybody may call; the ilk's oracle is
+        told. Undone after each: a bark that succeeds seizes the urn."""
+        ilks, place = self.market.ilks, self.place[positions]
+        sources, source = distinct([Source(one.pip) for one in ilks])
+        told = Told(len(positions), sources)
+        told.tell(np.arange(len(positions)), source[place], answers)
+        keys = self.keys[positions]
+        liquidator, dog = self.market.liquidator
+        abi_, name, call = (_DOG, "Dog", "bark") if dog else (_CAT, "Cat", "bite")
+        more = (0,) if dog else ()  # who is paid for it
+        jug, spotter = (
+            np.frombuffer(self.market.row.addresses[n], np.uint8) for n in ("jug", "spotter")
+        )
+        return Asking(
+            sources=sources,
+            answers=told.answers,
+            targets=np.frombuffer(liquidator, np.uint8),
+            data=abi.pack(abi_.selector(call), keys[:, 20:], keys[:, :20], *more),
+            words=REASON_WORDS,
+            prepare=[
+                (jug, abi.pack(_JUG.selector("drip"), keys[:, 20:])),
+                (spotter, abi.pack(_SPOTTER.selector("poke"), keys[:, 20:])),
+            ],
+            undone=True,
+            verdict=refused_as(f"{name}/{_SAFE}", *(f"{name}/{text}" for text in _UNSAFE)),
+            cannot=told.cannot,
         )
 
     def parity(self, chain: Chain, count: int | None) -> Parity:

@@ -7,12 +7,13 @@ market (`Quotes.base`): when that token's own dollar price moves, the prices of 
 the other way round.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from scanner.chain.pinned import Source
 from scanner.core import price
 from scanner.core.exact import last_healthy_price
 from scanner.core.integers import Integers
@@ -21,6 +22,7 @@ from scanner.core.positions import Feed, Token
 from scanner.core.shocks import Shock
 
 from ._drivers import is_own
+from ._trials import Told, distinct, rows_told
 
 I8 = npt.NDArray[np.int8]
 I64 = npt.NDArray[np.int64]
@@ -146,6 +148,20 @@ class SumBook:
         price[with_it] = price[with_it] * answer[with_it] // shock.present
         price[against] = price[against] * shock.present // np.maximum(answer[against], 1)
         return price
+
+
+def told_prices(
+    book: SumBook, shock: Shock, sources: Sequence[Source], positions: I64, answers: Integers
+) -> Told:
+    """What the sources of the tokens (one each) say when the shock's feed gives `answers`, in one
+    trial for each of `positions`."""
+    every, place = distinct(sources)
+    told = Told(len(positions), every)
+    rows, trial = rows_told(runs(book.legs.position, book.legs.positions), positions)
+    moves = book.quotes.moves(shock)[book.legs.token[rows]] != 0
+    rows, trial = rows[moves], trial[moves]
+    told.tell(trial, place[book.legs.token[rows]], book.shocked(rows, shock, answers[trial]))
+    return told
 
 
 Valued = Callable[[I64, Integers], Integers]
