@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scanner.core.positions import Holdings
+from scanner.core.positions import Holdings, Token
 from scanner.errors import Problem
 from scanner.protocols import Identity, Parity, Survey, UnknownRow
 
@@ -198,8 +198,15 @@ def tokens(holdings: Sequence[Holdings]) -> list[dict[str, Any]]:
                 "symbol": token.symbol,
                 "price_usd": token.price or None,
                 "driver": token.driver,
-                "sensitivity": 0.0 if token.driver is None else 1.0,
+                "sensitivity": _sensitivity(token),
                 "driver_source": token.driver_source,
             }
             rows.setdefault(address, row)
     return [rows[address] for address in sorted(rows)]
+
+
+def _sensitivity(token: Token) -> float:
+    """As measured; else in proportion to the driver, or not at all where there is none."""
+    if token.sensitivity is not None:
+        return token.sensitivity
+    return 0.0 if token.driver is None else 1.0

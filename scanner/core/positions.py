@@ -20,7 +20,11 @@ Bool = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Token:
-    """A token of a market. `driver` is None where it follows none."""
+    """A token of a market. `driver` is None where it follows none.
+
+    `sensitivity` is by how much the price moves with its driver's, as a share of each, where that
+    was measured; None where it is taken to move in proportion (by 1), or not at all.
+    """
 
     address: bytes
     symbol: str
@@ -28,6 +32,7 @@ class Token:
     price: float
     driver: str | None
     driver_source: str
+    sensitivity: float | None = None
 
 
 @dataclass(frozen=True)

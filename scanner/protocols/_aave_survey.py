@@ -185,7 +185,15 @@ def _holdings(
         protocol=market.protocol,
         market=market.name,
         tokens=[
-            Token(address, symbol, int(unit), float(price / market.dollar), f.driver, f.source)
+            Token(
+                address,
+                symbol,
+                int(unit),
+                float(price / market.dollar),
+                f.driver,
+                f.source,
+                f.sensitivity,
+            )
             for address, symbol, unit, price, f in zip(
                 reserves.address,
                 reserves.symbol,

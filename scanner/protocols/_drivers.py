@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from scanner.core.curves import Curve
 from scanner.core.shocks import Shock, follow
 from scanner.deployments import DriverTables
 
@@ -29,7 +30,8 @@ class Following:
     """What one token follows.
 
     `driver` is None for a token that follows none (a dollar stable); `feed`, `answer`, `scale` and
-    `description` are of the root feed, `ratio` as in `_feeds.Path`.
+    `description` are of the root feed, `ratio` as in `_feeds.Path`. `curve` is how the price was
+    seen to follow that feed; None where nobody looked: in proportion, or by `ratio`.
     """
 
     driver: str | None
@@ -39,6 +41,12 @@ class Following:
     scale: int
     description: str
     ratio: tuple[int, int]
+    curve: Curve | None = None
+
+    @property
+    def sensitivity(self) -> float | None:
+        """The slope that `curve` tells; None where there is none."""
+        return None if self.curve is None else self.curve.sensitivity
 
 
 def followings(
