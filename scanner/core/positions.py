@@ -10,6 +10,7 @@ from .integers import Integers
 from .legs import Legs
 from .rounding import significant, to_cents
 from .shocks import Shock
+from .tracing import Line
 
 U8 = npt.NDArray[np.uint8]
 I8 = npt.NDArray[np.int8]
@@ -19,11 +20,25 @@ Bool = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class RootLine:
+    """A root feed under a token's price, and how the price was seen to follow it.
+
+    `driver` is what the feed quotes in dollars; None for a dollar stable and for what is unknown.
+    """
+
+    feed: bytes
+    description: str
+    driver: str | None
+    line: Line
+
+
+@dataclass(frozen=True)
 class Token:
     """A token of a market. `driver` is None where it follows none.
 
     `sensitivity` is by how much the price moves with its driver's, as a share of each, where that
-    was measured; None where it is taken to move in proportion (by 1), or not at all.
+    was measured; None where it is taken to move in proportion (by 1), or not at all. `roots` are
+    the feeds that were seen to move it, the followed one first.
     """
 
     address: bytes
@@ -33,6 +48,7 @@ class Token:
     driver: str | None
     driver_source: str
     sensitivity: float | None = None
+    roots: tuple[RootLine, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,23 @@ afresh in every scan: it moves the health of everybody and touches no account.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
+from scanner.core.integers import Integers
 from scanner.deployments import driver_tables
 from scanner.errors import MarketError, Problem, ReadError
 
 from ._aave_market import AaveMarket, EModes, Reserves
 from ._aave_rules import BASE_UNIT, LATEST_REVISION, Rules, rules_of
 from ._asking import every, raw
-from ._drivers import followings
-from ._feeds import trace
+from ._drivers import Following, followings
+from ._probe import Prices, pairs_of, probed
+from ._roots import candidates
 from ._text import clean_symbol
 
 I64 = npt.NDArray[np.int64]
@@ -43,11 +46,13 @@ def read_market(
     pool: bytes,
     declared: Mapping[bytes, str | None],
     newest: int = LATEST_REVISION,
+    feeds: Mapping[str, bytes] = MappingProxyType({}),
 ) -> AaveMarket:
     """The pool's configuration, indices, prices and totals at the pinned block.
 
-    `declared` are the deployments file's drivers by token address; a pool whose revision is above
-    `newest` is read by the rules of that one and checked whole.
+    `declared` are the deployments file's drivers by token address, `feeds` the chain's dollar feeds
+    by driver; a pool whose revision is above `newest` is read by the rules of that one and checked
+    whole.
 
     Raises
     ------
@@ -82,6 +87,17 @@ def read_market(
     reserves = _read_reserves(chain, protocol, name, pool, raw(oracle), rules, listed, problems)
     none = np.zeros(0, np.int64)
     no_emodes = EModes(none, none, none, np.zeros((0, len(reserves)), np.bool_))
+    following = follow_prices(
+        chain,
+        (protocol, name),
+        raw(oracle),
+        (reserves.address, reserves.symbol, reserves.source),
+        reserves.price,
+        BASE_UNIT,
+        declared,
+        feeds,
+        problems,
+    )
     return AaveMarket(
         protocol=protocol,
         name=name,
@@ -94,20 +110,37 @@ def read_market(
         timestamp=chain.block.timestamp,
         reserves=reserves,
         emodes=no_emodes,
-        following=tuple(
-            followings(
-                chain.chain_id,
-                reserves.address,
-                reserves.symbol,
-                reserves.source,
-                reserves.price,
-                BASE_UNIT,
-                trace(chain, reserves.source),
-                declared,
-                driver_tables(),
-            )
-        ),
+        following=following,
         problems=tuple(problems),
+    )
+
+
+def follow_prices(
+    chain: Chain,
+    where: tuple[str, str],
+    oracle: bytes,
+    reserves: tuple[list[bytes], list[str], list[bytes]],
+    prices: Integers,
+    unit: int,
+    declared: Mapping[bytes, str | None],
+    feeds: Mapping[str, bytes],
+    problems: list[Problem],
+) -> tuple[Following, ...]:
+    """What each reserve follows; `reserves` are addresses, symbols and price sources."""
+    addresses, symbols, sources = reserves
+    reads = [Call(oracle, _ORACLE, "getAssetPrice", (address,)) for address in addresses]
+    graph, roots = candidates(chain, sources, reads, feeds)
+    table = np.frombuffer(b"".join(addresses), np.uint8).reshape(-1, 20)
+    targets = np.broadcast_to(np.frombuffer(oracle, np.uint8), (len(table), 20))
+    data = abi.pack(_ORACLE.selector("getAssetPrice"), table)
+    asked = Prices(targets, data, [int(price) for price in prices])
+    found = probed(chain, roots, asked, where, problems, pairs_of(graph, roots, sources))
+    paths = {one: graph.path(one) for one in graph.getters}
+    tables, seen = driver_tables(), None if found is None else found.seen
+    return tuple(
+        followings(
+            chain.chain_id, addresses, symbols, sources, prices, unit, paths, declared, tables, seen
+        )
     )
 
 

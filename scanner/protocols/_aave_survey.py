@@ -28,7 +28,7 @@ from ._aave_rules import (
     healthy,
     ray_mul,
 )
-from ._drivers import shock_of
+from ._drivers import lines, shock_of
 from ._sample import chosen as sample
 
 U8 = npt.NDArray[np.uint8]
@@ -193,6 +193,7 @@ def _holdings(
                 f.driver,
                 f.source,
                 f.sensitivity,
+                lines(f.roots),
             )
             for address, symbol, unit, price, f in zip(
                 reserves.address,
