@@ -7,7 +7,7 @@ cut by the oracle and by adapters below it: points within two units of a line ar
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from math import isqrt
@@ -25,7 +25,7 @@ WIDER = tuple(
 )
 UNITS = 2  # a price may be off a line by so many of its units: each of two adapters cuts one
 CLOSE = 1e-9  # ... or by this part of it
-_MOST = 257  # trials of one price
+MOST = 257  # trials of one price
 _MOST_ROUNDS = 14
 _SHARP = 4  # rounds after which a bend is taken for a smooth one
 _ALIKE = 1e-3  # slopes that part by so much here are of one smooth bend
@@ -49,12 +49,15 @@ class Line:
     error : float
         How far a price may be off the curve, as a part of it: within `CLOSE` where the line was
         shown to be straight between its knots, more where trials ran out (a smooth bend).
+    inverse : bool
+        Whether all this is of one over the price: what a feed under the line of a fraction does.
     """
 
     sensitivity: float
     sensitivity_up: float
     curve: Curve | None = None
     error: float = 0.0
+    inverse: bool = False
 
     @property
     def moves(self) -> bool:
@@ -80,6 +83,10 @@ class Trace:
         The feed's present answer, above 0.
     price : int
         The price at it, above 0.
+    either : bool
+        Whether one over the price may be followed where that is the straight line.
+    most : int
+        Trials at most.
 
     Examples
     --------
@@ -94,7 +101,7 @@ class Trace:
     (1.0, 1.04, 0.0)
     """
 
-    def __init__(self, answer: int, price: int) -> None:
+    def __init__(self, answer: int, price: int, *, either: bool = False, most: int = MOST) -> None:
         if answer <= 0 or price <= 0:
             raise ValueError("only a price and an answer above 0 can be followed")
         self.answer, self.price = answer, price
@@ -102,6 +109,8 @@ class Trace:
         self._asked: set[int] = {answer}
         self._silent: set[int] = set()  # answers at which the price was refused
         self._rounds = 0
+        self._either, self._most = either, most
+        self.inverse = False
 
     def wanted(self) -> list[int]:
         """Answers of the feed to try next; none where the line is known."""
@@ -114,7 +123,9 @@ class Trace:
         if wider:
             return wider
         self._rounds += 1
-        if self._rounds > _MOST_ROUNDS or len(self._asked) >= _MOST:
+        if self._either and self._rounds == 1:
+            self._turn()
+        if self._rounds > _MOST_ROUNDS or len(self._asked) >= self._most:
             return []
         points, good = self._points(), self._straight()
         cuts = {self._cut(points, good, i): i for i in self._open(points, good)}
@@ -127,15 +138,26 @@ class Trace:
             bend.append(float("inf"))
             places |= dict.fromkeys(tiny, len(bend) - 1)
         worst = sorted(places, key=lambda x: (-bend[places[x]], x))
-        return sorted(worst[: _MOST - len(self._asked)])
+        return sorted(worst[: self._most - len(self._asked)])
 
     def see(self, answer: int, price: int | None) -> None:
         """The price at an answer of the feed; None where the oracle refuses it."""
         self._asked.add(answer)
         if price is None or price < 0:
             self._silent.add(answer)
-        else:
+        elif not self.inverse:
             self.seen[answer] = price
+        elif price > 0:
+            self.seen[answer] = self.price**2 // price
+
+    def _turn(self) -> None:
+        """Follow one over the price (times its square now) if that is straight and it is not."""
+        if all(self._straight()) or 0 in self.seen.values():
+            return
+        direct, self.seen = self.seen, {x: self.price**2 // y for x, y in self.seen.items()}
+        self.inverse = all(self._straight())
+        if not self.inverse:
+            self.seen = direct
 
     @property
     def silent(self) -> bool:
@@ -200,6 +222,9 @@ class Trace:
 
     def line(self) -> Line:
         """What the trials have shown."""
+        return replace(self._line(), inverse=self.inverse)
+
+    def _line(self) -> Line:
         if not self._moved():
             return STILL
         points = self._points()
@@ -300,4 +325,4 @@ def _knots(points: Sequence[Point], good: Sequence[bool], present: int) -> list[
     return [points[i] for i in kept]
 
 
-__all__ = ["CLOSE", "STILL", "TRIALS", "Line", "Trace"]
+__all__ = ["CLOSE", "MOST", "STILL", "TRIALS", "Line", "Trace"]

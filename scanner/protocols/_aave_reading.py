@@ -23,7 +23,7 @@ from ._aave_market import AaveMarket, EModes, Reserves
 from ._aave_rules import BASE_UNIT, LATEST_REVISION, Rules, rules_of
 from ._asking import every, raw
 from ._drivers import Following, followings
-from ._probe import Prices, pairs_of, probed
+from ._probe import asked_by, pairs_of, probed
 from ._roots import candidates
 from ._text import clean_symbol
 
@@ -130,10 +130,7 @@ def follow_prices(
     addresses, symbols, sources = reserves
     reads = [Call(oracle, _ORACLE, "getAssetPrice", (address,)) for address in addresses]
     graph, roots = candidates(chain, sources, reads, feeds)
-    table = np.frombuffer(b"".join(addresses), np.uint8).reshape(-1, 20)
-    targets = np.broadcast_to(np.frombuffer(oracle, np.uint8), (len(table), 20))
-    data = abi.pack(_ORACLE.selector("getAssetPrice"), table)
-    asked = Prices(targets, data, [int(price) for price in prices])
+    asked = asked_by(reads, [int(price) for price in prices])
     found = probed(chain, roots, asked, where, problems, pairs_of(graph, roots, sources))
     paths = {one: graph.path(one) for one in graph.getters}
     tables, seen = driver_tables(), None if found is None else found.seen

@@ -82,7 +82,7 @@ def followings(
 
 def _following(driver: str | None, source: str, path: Path, roots: Sequence[Seen]) -> Following:
     """By the root that the driver was seen in, else by the adapter's path."""
-    mine = next((one for one in roots if one.root.named and one.root.driver == driver), None)
+    mine = followed(driver, roots)
     every = tuple(roots)
     if mine is None:
         told = (path.root, path.answer, path.scale, path.description, path.ratio)
@@ -92,6 +92,23 @@ def _following(driver: str | None, source: str, path: Path, roots: Sequence[Seen
     curve = mine.line.curve if driver is not None else None
     told = (root.address, root.answer, root.scale, root.description, ratio)
     return Following(driver, source, *told, curve, every)
+
+
+def followed(driver: str | None, roots: Sequence[Seen]) -> Seen | None:
+    """The root that a token with this driver follows, as the probe has seen it; None for none."""
+    return next((one for one in roots if one.root.named and one.root.driver == driver), None)
+
+
+def curve_of(driver: str | None, roots: Sequence[Seen]) -> Curve | None:
+    """How a token follows its driver's root where that is not in proportion; else None."""
+    one = followed(driver, roots) if driver is not None else None
+    return None if one is None else one.line.curve
+
+
+def sensitivity_of(driver: str | None, roots: Sequence[Seen]) -> float | None:
+    """By how much a token moves with its driver's root now; None where nobody has seen it."""
+    one = followed(driver, roots) if driver is not None else None
+    return None if one is None else one.line.sensitivity
 
 
 def lines(roots: Sequence[Seen]) -> tuple[RootLine, ...]:

@@ -17,11 +17,14 @@ from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
 from scanner.core.positions import Feed
 from scanner.deployments import Market, driver_tables
+from scanner.errors import Problem
 
 from ._asking import every, raw
 from ._drivers import driver_of
 from ._feeds import Path
+from ._maker_probe import spots_follow
 from ._maker_rules import RAY, WAD, Limits, dripped, least_value_of, poked
+from ._probe import Seen
 from ._text import clean_symbol
 from ._usd import usd_feeds
 
@@ -61,6 +64,7 @@ class Ilk:
     limits: Limits
     hole: int
     idle: str
+    roots: tuple[Seen, ...] = ()
 
     @property
     def symbol(self) -> str:
@@ -87,6 +91,7 @@ class MakerMarket:
     timestamp: int
     ilks: tuple[Ilk, ...] = ()
     spots: dict[str, Feed] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
 
     @property
     def vat(self) -> bytes:
@@ -123,7 +128,18 @@ def read_ilks(chain: Chain, market: MakerMarket, ids: U8) -> MakerMarket:
     values = _values(chain, pips)
     gems = _gems(chain, market, names)
     stops = _stops(chain, [raw(taker[0]) for *_, taker in told], dog)
-    tables = driver_tables()
+    tables, problems = driver_tables(), list[Problem]()
+    seen = spots_follow(
+        chain,
+        (market.vat, addresses["spotter"]),
+        [
+            (name, pip, values[pip][0], par, spotted[1])
+            for name, pip, (_, spotted, _, _) in zip(names, pips, told, strict=True)
+        ],
+        market.row.feeds,
+        (market.protocol, market.row.name),
+        problems,
+    )
     ilks = []
     for place, (name, (vat, spotted, fees, taker)) in enumerate(zip(names, told, strict=True)):
         total, stored_rate, stored_spot, _, dust = vat
@@ -131,7 +147,10 @@ def read_ilks(chain: Chain, market: MakerMarket, ids: U8) -> MakerMarket:
         symbol = text.rpartition("-")[0] or text
         gem = gems[place] or pips[place]
         path = Path(pips[place], 0, 1, f"{symbol} / USD")
-        driver, told_by = driver_of(chain.chain_id, gem, symbol, path, market.row.drivers, tables)
+        roots = seen[place]
+        driver, told_by = driver_of(
+            chain.chain_id, gem, symbol, path, market.row.drivers, tables, roots
+        )
         rate = dripped(stored_rate, base + fees[0], max(market.timestamp - fees[1], 0))
         limits, hole = _limits(dog, taker, dust, cap, used)
         value, following, source = values[pips[place]]
@@ -154,11 +173,14 @@ def read_ilks(chain: Chain, market: MakerMarket, ids: U8) -> MakerMarket:
             limits=limits,
             hole=hole,
             idle=_idle(taker, spotted, live, stops[place]),
+            roots=tuple(roots),
         )
         ilks.append(_checked(one))
     drivers = {one.driver for one in ilks if one.driver is not None}
     spots = usd_feeds(chain, market.row, drivers)
-    return MakerMarket(market.protocol, market.row, market.timestamp, tuple(ilks), spots)
+    return MakerMarket(
+        market.protocol, market.row, market.timestamp, tuple(ilks), spots, tuple(problems)
+    )
 
 
 def _limits(

@@ -20,6 +20,7 @@ from scanner.errors import Problem
 
 from . import Identity, Parity, UnknownRow, verdicts
 from . import _maker_rules as rules
+from ._drivers import lines, sensitivity_of
 from ._maker_market import Ilk, MakerMarket, spot_of
 from ._maker_rules import RAY, WAD
 from ._sample import chosen
@@ -107,7 +108,7 @@ class MakerSurvey:
         self.holdings = self._holdings()
         used = [market.ilks[n] for n in np.unique(self.place)]
         self.drivers = sorted({one.driver for one in used if one.driver is not None})
-        self.problems = _problems(market, failed)
+        self.problems = [*market.problems, *_problems(market, failed)]
         self.facts = {
             "pool": "0x" + market.vat.hex(),
             "revision": None,
@@ -218,7 +219,16 @@ class MakerSurvey:
             weight=np.where(debt, 1.0, margin[place] if len(ilks) else 0.0),
         )
         tokens = [
-            Token(one.gem, one.symbol, WAD, one.value / WAD, one.driver, one.driver_source)
+            Token(
+                one.gem,
+                one.symbol,
+                WAD,
+                one.value / WAD,
+                one.driver,
+                one.driver_source,
+                sensitivity_of(one.driver, one.roots),
+                roots=lines(one.roots),
+            )
             for one in ilks
         ]
         # DAI is counted at its own target price: what the Vat asks back is a dollar each.

@@ -19,7 +19,7 @@ from scanner.errors import Problem
 
 from . import Identity, Parity, verdicts
 from . import _morpho_rules as rules
-from ._drivers import is_own
+from ._drivers import is_own, lines, sensitivity_of
 from ._morpho_early import PreLiquidation, early_falls, read_contracts
 from ._morpho_market import Asset, Isolated, MorphoMarket
 from ._morpho_unknown import problems_of, unknown_of
@@ -79,7 +79,7 @@ class MorphoSurvey:
         self.holdings = self._holdings(most)
         used = {t.driver for t in self._used() if t.driver is not None}
         self.drivers = sorted(used)
-        self.problems = problems_of(market, failed)
+        self.problems = [*market.problems, *problems_of(market, failed)]
         self.facts = {
             "pool": "0x" + market.morpho.hex(),
             "revision": None,
@@ -224,7 +224,16 @@ class MorphoSurvey:
             protocol=self.market.protocol,
             market=self.market.row.name,
             tokens=[
-                Token(t.address, t.symbol, t.unit, t.usd or 0.0, t.driver, t.driver_source)
+                Token(
+                    t.address,
+                    t.symbol,
+                    t.unit,
+                    t.usd or 0.0,
+                    t.driver,
+                    t.driver_source,
+                    sensitivity_of(t.driver, t.roots),
+                    roots=lines(t.roots),
+                )
                 for t in self.tokens
             ],
             accounts=accounts,

@@ -7,20 +7,20 @@ farther off, and nearer to where it bends (core/tracing.py).
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from scanner.chain.pinned import Chain
+from scanner.chain.pinned import Call, Chain
 from scanner.core import integers
-from scanner.core.tracing import Line, Trace
+from scanner.core.tracing import MOST, Line, Trace
 from scanner.errors import OverridesRefused, Problem
 
 from ._feeds import Graph
-from ._roots import Root
+from ._roots import Root, candidates
 
 U8 = npt.NDArray[np.uint8]
 Pair = tuple[int, int]  # a root and a price, as indices
@@ -43,6 +43,10 @@ class Prices:
         A call before each question, such as Maker's `poke`. Shapes as above.
     skip : int
         Words of the reply before the price.
+    either : bool
+        Whether the price is a fraction, of which a feed may move what is below the line.
+    most : int
+        Trials of one price, at most.
     """
 
     targets: U8
@@ -50,6 +54,8 @@ class Prices:
     present: Sequence[int]
     prepare: tuple[U8, U8] | None = None
     skip: int = 0
+    either: bool = False
+    most: int = MOST
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,30 @@ def probed(
         text = f"{len(found.doubted)} prices could not be probed: told by other sources"
         problems.append(Problem("probe_doubted", text, *where))
     return found
+
+
+def seen_by(
+    chain: Chain,
+    calls: Sequence[Call],
+    present: Sequence[int],
+    feeds: Mapping[str, bytes],
+    where: tuple[str, str],
+    problems: list[Problem],
+    sources: Sequence[bytes] = (),
+) -> list[list[Seen]] | None:
+    """`Probed.seen` of prices that are asked for by calls of one shape; None where the probe was
+    refused. `feeds` are the dollar feeds by driver, `sources` the prices' where they are known."""
+    _, roots = candidates(chain, sources, calls, feeds)
+    found = probed(chain, roots, asked_by(calls, present), where, problems)
+    return None if found is None else found.seen
+
+
+def asked_by(calls: Sequence[Call], present: Sequence[int], **more: Any) -> Prices:
+    """`Prices` of calls of one shape, one word each."""
+    targets = np.frombuffer(b"".join(c.address for c in calls), np.uint8).reshape(-1, 20)
+    data = [c.encoded() for c in calls]
+    table = np.frombuffer(b"".join(data), np.uint8).reshape(len(calls), -1)
+    return Prices(targets, table, present, **more)
 
 
 def pairs_of(graph: Graph, roots: Sequence[Root], sources: Sequence[bytes]) -> list[Pair]:
