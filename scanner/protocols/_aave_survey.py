@@ -193,6 +193,7 @@ def _holdings(
                 f.driver,
                 f.source,
                 f.sensitivity,
+                f.curve,
             )
             for address, symbol, unit, price, f in zip(
                 reserves.address,

@@ -20,7 +20,7 @@ from ._asking import raw
 from ._compound_rules import EXP, Ledger, accrued, exchange_rate
 from ._drivers import driver_of
 from ._feeds import Path
-from ._sum_book import Quotes
+from ._quotes import Quotes
 from ._text import clean_symbol
 from ._usd import usd_feeds
 

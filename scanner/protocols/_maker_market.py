@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
+from scanner.core.curves import Curve
 from scanner.core.positions import Feed
 from scanner.deployments import Market, driver_tables
 
@@ -40,7 +41,8 @@ class Ilk:
 
     `rate` and `spot` are refreshed, `stored_rate` and `stored_spot` what the Vat holds; `value` is
     the oracle's present value and `following` its next one, 0 where there is none; `source` says
-    where the value is from. `idle` says why it cannot be liquidated, "" where it can.
+    where the value is from. `idle` says why it cannot be liquidated, "" where it can. `curve` is
+    how the value follows its driver's root feed, None for in proportion.
     """
 
     id: bytes
@@ -61,6 +63,7 @@ class Ilk:
     limits: Limits
     hole: int
     idle: str
+    curve: Curve | None = None
 
     @property
     def symbol(self) -> str:

@@ -1,7 +1,7 @@
 """Morpho's markets at one block: parameters, totals with interest, oracle prices, dollars."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
+from scanner.core.curves import Curve
 from scanner.core.positions import Feed
 from scanner.deployments import DriverTables, Market, driver_tables
 
@@ -36,7 +37,8 @@ _ABSURD = 10**15  # whole loan tokens for one of collateral: no two real tokens 
 
 @dataclass(frozen=True)
 class Asset:
-    """A token of Morpho's markets. `usd` is what one costs, None where nobody can tell."""
+    """A token of Morpho's markets. `usd` is what one costs, None where nobody can tell; `curve` how
+    its price follows its driver's root feed, None for in proportion."""
 
     address: bytes
     symbol: str
@@ -44,6 +46,7 @@ class Asset:
     driver: str | None
     driver_source: str
     usd: float | None = None
+    curve: Curve | None = None
 
     @property
     def unit(self) -> int:
@@ -234,7 +237,7 @@ def _in_dollars(chain: Chain, market: MorphoMarket, found: list[Isolated]) -> Mo
 
 
 def _with(one: Asset, usd: float | None) -> Asset:
-    return Asset(one.address, one.symbol, one.decimals, one.driver, one.driver_source, usd)
+    return replace(one, usd=usd)
 
 
 def _labels(
