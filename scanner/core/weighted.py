@@ -68,6 +68,21 @@ def canonical(shock: str) -> str:
     return spelling(weights_of(shock)) if shock.startswith(PREFIX) else shock
 
 
+def named(shock: str) -> str:
+    """What a shock is called in every output, however it is spelled; other text as it is.
+
+    >>> named("shock:ETH=1,BTC=0.80"), named("shock:ETH=1"), named("driver:ETH"), named("ETH")
+    ('shock:BTC=0.8,ETH=1', 'ETH', 'ETH', 'ETH')
+    """
+    try:
+        kind, _, name = canonical(shock).partition(":")
+    except ValueError:
+        return shock
+    if kind == PREFIX[:-1]:
+        return f"{PREFIX}{name}"
+    return name if kind in ("driver", "token") and name else shock
+
+
 def _digits(weight: Fraction) -> str:
     thousandths = int(weight * 10**DECIMALS)
     whole, rest = divmod(abs(thousandths), 10**DECIMALS)
