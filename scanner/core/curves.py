@@ -85,6 +85,11 @@ class Curve:
         return float(self.slopes[max(here - 1, 0)])
 
     @property
+    def proportional(self) -> bool:
+        """Whether the price simply follows one for one."""
+        return bool((np.abs(self.slopes - 1.0) <= _STRAIGHT).all())
+
+    @property
     def bent(self) -> bool:
         """Whether the line is no straight one."""
         return bool(np.ptp(self.slopes) > _STRAIGHT)

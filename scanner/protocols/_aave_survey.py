@@ -193,6 +193,7 @@ def _holdings(
                 f.driver,
                 f.source,
                 f.sensitivity,
+                f.curve,
                 lines(f.roots),
             )
             for address, symbol, unit, price, f in zip(

@@ -18,10 +18,10 @@ from scanner.errors import MarketError, Problem
 from . import _asking
 from ._asking import raw
 from ._compound_rules import EXP, Ledger, accrued, exchange_rate
-from ._drivers import driver_of, lines, sensitivity_of
+from ._drivers import curve_of, driver_of, lines, sensitivity_of
 from ._feeds import Path
 from ._probe import seen_by
-from ._sum_book import Quotes
+from ._quotes import Quotes
 from ._text import clean_symbol
 from ._usd import usd_feeds
 
@@ -196,7 +196,8 @@ def quote(
             chain.chain_id, one.underlying, one.symbol, path, row.drivers, tables, roots
         )
         named = (one.underlying, one.symbol, one.unit, price / scale, driver, source)
-        tokens.append(Token(*named, sensitivity_of(driver, roots), roots=lines(roots)))
+        sensitivity, curve = sensitivity_of(driver, roots), curve_of(driver, roots)
+        tokens.append(Token(*named, sensitivity, curve, lines(roots)))
         prices.append(price)
         feeds.append(Feed(oracle, f"getUnderlyingPrice({one.symbol})", scale, price))
     drivers = {token.driver for token in tokens if token.driver is not None}

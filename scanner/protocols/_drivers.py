@@ -9,13 +9,16 @@ price adapter's root feed by its getters), "table" (the shipped table by chain a
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
+from scanner.core import weighted
 from scanner.core.curves import Curve
+from scanner.core.moves import Moves
 from scanner.core.positions import RootLine
-from scanner.core.shocks import Shock, follow
+from scanner.core.shocks import RATIO_SCALE, RELATIVE, Shock, follow
 from scanner.deployments import DriverTables
 
 from ._feeds import Path
@@ -25,7 +28,6 @@ I64 = npt.NDArray[np.int64]
 
 MARKET = "market"
 _PEGGED = {"BTC": {"WBTC", "cbBTC", "tBTC", "BTCB"}}
-_RATIO_SCALE = 10**9  # the axis of the market shock: a ratio in billionths
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class Following:
 
     @property
     def sensitivity(self) -> float | None:
-        """The slope that `curve` tells; None where there is none."""
-        return None if self.curve is None else self.curve.sensitivity
+        """By how much the price moves with the followed feed now; None where nobody has seen it."""
+        return sensitivity_of(self.driver, self.roots)
 
 
 def followings(
@@ -170,22 +172,21 @@ def shock_of(
 ) -> Shock | None:
     """The shock in this market, or None where nothing in it follows.
 
-    `kind` is "driver" (name: the driver), "token" (name: the symbol) or "market".
+    `kind` is "driver" (name: the driver), "token" (name: the symbol), "market" or "shock" (name: a
+    weighted shock).
     """
     priced = prices > 0
-    drivers = np.array([t.driver if t.driver is not None else "" for t in tokens], dtype=object)
+    weights = weights_of(kind, name, symbols, [t.driver for t in tokens])
+    follows = np.array([weight != 0 for weight in weights], np.bool_) & priced
     if kind == "token":
-        follows = np.array([s == name for s in symbols], np.bool_) & priced
         if not follows.any():
             return None
         first = int(np.flatnonzero(follows)[0])
         feed, answer, scale, text = sources[first], int(prices[first]), base_unit, ""
         ratios: dict[int, tuple[int, int]] = {}
-    elif kind == MARKET:
-        follows = (drivers != "").astype(np.bool_) & priced
-        feed, answer, scale, text, ratios = b"", _RATIO_SCALE, _RATIO_SCALE, "", {}
+    elif kind in RELATIVE:
+        feed, answer, scale, text, ratios = b"", RATIO_SCALE, RATIO_SCALE, "", {}
     else:
-        follows = (drivers == name).astype(np.bool_) & priced
         if not follows.any():
             return None
         root = _root(
@@ -197,10 +198,50 @@ def shock_of(
         ratios = {
             int(i): tokens[i].ratio for i in np.flatnonzero(follows) if tokens[i].feed == root.feed
         }
+    curves = [t.curve for t in tokens]
+    moves = moves_of(kind, weights, curves, answer, prices.tolist())
+    if moves is None:
+        whole, rest, unit = follow(answer, prices, follows, ratios)
+    else:
+        follows = follows & moves.moving
+        whole, rest, unit = follow(answer, prices, follows, ratios, moves.denominator)
+        rest[[c is not None for c in moves.curves]] = 1  # a curve's price is always a cut one
     if not follows.any():
         return None
-    whole, rest, unit = follow(answer, prices, follows, ratios)
-    return Shock(name, kind, feed, text, scale, answer, follows, whole, rest, unit)
+    return Shock(name, kind, feed, text, scale, answer, follows, whole, rest, unit, moves)
+
+
+def weights_of(
+    kind: str, name: str, symbols: Sequence[str], drivers: Sequence[str | None]
+) -> list[Fraction]:
+    """How much of a shock each token's root makes; columns of equal length."""
+    if kind == "token":
+        return [Fraction(symbol == name) for symbol in symbols]
+    if kind == MARKET:
+        return [Fraction(driver is not None) for driver in drivers]
+    of = weighted.weights_of(name) if kind == "shock" else {name: Fraction(1)}
+    return [of.get(driver, Fraction(0)) if driver else Fraction(0) for driver in drivers]
+
+
+def moves_of(
+    kind: str,
+    weights: Sequence[Fraction],
+    curves: Sequence[Curve | None],
+    present: int,
+    now: Sequence[int],
+) -> Moves | None:
+    """How the tokens move; None where each that moves does so one for one.
+
+    `present` is the axis now, `now` the oracle prices. A price that a token shock moves follows
+    nothing but itself.
+    """
+    if kind == "token":
+        return None
+    bent = [None if c is None or c.proportional else c for c in curves]
+    told = zip(weights, bent, strict=True)
+    if all(weight == 0 or (weight == 1 and curve is None) for weight, curve in told):
+        return None
+    return Moves(present, tuple(weights), tuple(bent), tuple(now))
 
 
 def _root(driver: str, followers: list[Following], symbols: list[str]) -> Following:

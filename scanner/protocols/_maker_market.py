@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
+from scanner.core.curves import Curve
 from scanner.core.positions import Feed
 from scanner.deployments import Market, driver_tables
 from scanner.errors import Problem
 
 from ._asking import every, raw
-from ._drivers import driver_of
+from ._drivers import curve_of, driver_of
 from ._feeds import Path
 from ._maker_probe import spots_follow
 from ._maker_rules import RAY, WAD, Limits, dripped, least_value_of, poked
@@ -43,7 +44,8 @@ class Ilk:
 
     `rate` and `spot` are refreshed, `stored_rate` and `stored_spot` what the Vat holds; `value` is
     the oracle's present value and `following` its next one, 0 where there is none; `source` says
-    where the value is from. `idle` says why it cannot be liquidated, "" where it can.
+    where the value is from. `idle` says why it cannot be liquidated, "" where it can. `curve` is
+    how the value follows its driver's root feed, None for in proportion.
     """
 
     id: bytes
@@ -64,6 +66,7 @@ class Ilk:
     limits: Limits
     hole: int
     idle: str
+    curve: Curve | None = None
     roots: tuple[Seen, ...] = ()
 
     @property
@@ -173,6 +176,7 @@ def read_ilks(chain: Chain, market: MakerMarket, ids: U8) -> MakerMarket:
             limits=limits,
             hole=hole,
             idle=_idle(taker, spotted, live, stops[place]),
+            curve=curve_of(driver, roots),
             roots=tuple(roots),
         )
         ilks.append(_checked(one))

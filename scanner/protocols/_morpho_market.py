@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
+from scanner.core.curves import Curve
 from scanner.core.positions import Feed
 from scanner.deployments import DriverTables, Market, driver_tables
 from scanner.errors import Problem
@@ -40,7 +41,8 @@ _ABSURD = 10**15  # whole loan tokens for one of collateral: no two real tokens 
 
 @dataclass(frozen=True)
 class Asset:
-    """A token of Morpho's markets. `usd` is what one costs, None where nobody can tell."""
+    """A token of Morpho's markets. `usd` is what one costs, None where nobody can tell; `curve` how
+    its price follows its driver's root feed, None for in proportion."""
 
     address: bytes
     symbol: str
@@ -48,6 +50,7 @@ class Asset:
     driver: str | None
     driver_source: str
     usd: float | None = None
+    curve: Curve | None = None
     roots: tuple[Seen, ...] = ()
 
     @property
@@ -183,7 +186,8 @@ def _assets(
         driver, source = driver_of(
             chain.chain_id, token, text, path, declared, tables, roots if agreed else ()
         )
-        found[token] = Asset(token, text, places, driver, source, roots=roots)
+        curve = seen.curve if seen is not None and agreed and driver == seen.driver else None
+        found[token] = Asset(token, text, places, driver, source, curve=curve, roots=roots)
     return found
 
 
