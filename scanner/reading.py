@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scanner.core import weighted
 from scanner.core.strength import strengthened
 from scanner.errors import ScanGone, StoreError, UsageError
 
@@ -158,6 +159,7 @@ def spelled(known: Sequence[str], name: str, none: str) -> str:
 
     if name in known:
         return name
+    name = weighted.named(name)
     alike = [each for each in known if each.casefold() == name.casefold()]
     if len(alike) == 1:
         return alike[0]

@@ -24,6 +24,7 @@ from scanner.chain.multicall3 import ARB_SYS, ARB_SYS_ADDRESS, ARBITRUM, Aggrega
 from scanner.chain.packages import imported
 from scanner.chain.small import read
 from scanner.chain.stub import Source
+from scanner.chain.touching import touched
 from scanner.chain.transport import Endpoint, Stats
 from scanner.chain.trials import Bench, Trials, trials
 from scanner.chain.values import data, hex_of
@@ -226,6 +227,10 @@ class Chain:
             return []
         aggregate, guard = self._multicall(), self._node.guard()
         return self._node.run(read(self._node.client, guard, aggregate, calls))
+
+    def touched(self, calls: Sequence[Call]) -> set[bytes]:
+        """Addresses that some reads touch, as a node says; empty where none tells (touching.py)."""
+        return self._node.run(touched(self._node.client, self._multicall(), calls))
 
     def read_after(self, first: Sequence[Call], calls: Sequence[Call]) -> list[Any]:
         """`read`, all calls as they answer after what `first` did, in the same execution.

@@ -28,7 +28,7 @@ from ._aave_rules import (
     healthy,
     ray_mul,
 )
-from ._drivers import shock_of
+from ._drivers import lines, shock_of
 from ._sample import chosen as sample
 from ._trials import Asking, Told, distinct, least, rows_told
 
@@ -215,7 +215,17 @@ def _holdings(
         protocol=market.protocol,
         market=market.name,
         tokens=[
-            Token(address, symbol, int(unit), float(price / market.dollar), f.driver, f.source)
+            Token(
+                address,
+                symbol,
+                int(unit),
+                float(price / market.dollar),
+                f.driver,
+                f.source,
+                f.sensitivity,
+                f.curve,
+                lines(f.roots),
+            )
             for address, symbol, unit, price, f in zip(
                 reserves.address,
                 reserves.symbol,

@@ -12,6 +12,7 @@ from scanner.core.integers import Integers
 from scanner.core.legs import Legs
 from scanner.core.positions import Exposure, FirstCalls, Holdings, at_risk
 from scanner.core.rounding import to_cents
+from scanner.core.shocks import Shock
 from scanner.core.states import States
 from scanner.errors import Problem
 
@@ -108,7 +109,7 @@ class CometSurvey:
             at_risk=at_risk(legs, shock, found.side, found.ratio),
             seizable=np.where(
                 called & (not self.market.absorb_paused),
-                self._everything(shock.follows, shock.present, found),
+                self._everything(shock, found),
                 0.0,
             ),
             barred=self._barred(called),
@@ -121,13 +122,16 @@ class CometSurvey:
             (~called, callability.NO_PRICE), (paused, callability.LIQUIDATION_PAUSED)
         )
 
-    def _everything(self, follows: Bool, present: int, found: Edges) -> F64:
+    def _everything(self, shock: Shock, found: Edges) -> F64:
         """All collateral, which is what `absorb` takes, one unit beyond p* (or at present)."""
         legs = self.book.legs
-        beyond = np.where(found.side != 0, found.raw - found.side, present)
-        ratio = (beyond / present).astype(np.float64)
-        moves = follows[legs.token]
+        beyond = np.where(found.side != 0, found.raw - found.side, shock.present)
+        ratio = (beyond / shock.present).astype(np.float64)
+        moves = shock.follows[legs.token]
         value = np.where(legs.debt, 0.0, legs.value)
+        if shock.moves is not None:
+            factor = shock.factor(legs.token, ratio[legs.position])
+            return to_cents(legs.total(value * factor))
         return to_cents(
             legs.total(np.where(moves, value, 0.0)) * ratio
             + legs.total(np.where(moves, 0.0, value))
