@@ -101,8 +101,8 @@ def _level_rows(driver: str, side: Side, held: _Held, spot: float, *, ratio: boo
             "tick": tick,
             **_level(level, ratio=ratio),
             "distance": round(level / spot - 1, 6),
-            **dict(zip(_CUMULATIVE, sums[: len(_OWN)], strict=True)),
-            **dict(zip(_OWN, sums[len(_OWN) :], strict=True)),
+            **dict(zip(_CUMULATIVE, sums[: len(_CUMULATIVE)], strict=True)),
+            **dict(zip(_OWN, sums[len(_CUMULATIVE) :], strict=True)),
         }
         for tick, level, *sums in zip(*columns, strict=True)
     ]
