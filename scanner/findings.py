@@ -7,8 +7,9 @@ from typing import Any
 
 from scanner import certificate
 from scanner.chain.pinned import Block
-from scanner.core import band_rows, leverage, rows, summary
+from scanner.core import band_rows, leverage, rows, summary, weighted
 from scanner.core.positions import Exposure, Holdings
+from scanner.core.shocks import RELATIVE
 from scanner.core.strength import strengthened
 from scanner.core.ticks import TICK_RATIO
 from scanner.deployments import Market
@@ -77,7 +78,7 @@ def findings(
         entries = [(h, e) for h, e in zip(holdings, exposures, strict=True) if e is not None]
         if not entries:
             continue  # nobody can be priced under it: who and why is in `unknown`
-        ratio = kind == "market"
+        ratio = kind in RELATIVE
         driver = summary.driver(name, entries, ratio=ratio)
         spot = driver["spot_usd"] or 1.0
         lists["drivers"].append(driver)
@@ -97,7 +98,7 @@ def findings(
             "timestamp": block.timestamp,
         },
         "complete": proof.complete and not unread and not any(p.fatal for p in problems),
-        "shocks": [f"{kind}:{name}" if kind != "market" else kind for kind, name in wanted],
+        "shocks": [name if kind in RELATIVE else f"{kind}:{name}" for kind, name in wanted],
         "tick_ratio": TICK_RATIO,
         "certificate": proof.identities,
         "parity": proof.parity,
@@ -158,9 +159,11 @@ def _markets(
 
 
 def _parsed(shock: str) -> tuple[str, str]:
-    """(kind, name) of a shock: ("driver", "ETH"), ("market", "market")."""
+    """(kind, name) of a shock: ("driver", "ETH"), ("market", "market"); a weighted one is named as
+    it is spelled."""
+    shock = weighted.canonical(shock)
     kind, _, name = shock.partition(":")
-    return kind, name or kind
+    return (kind, shock) if kind in RELATIVE else (kind, name)
 
 
 def _shocks(asked: Sequence[str], surveys: Sequence[Survey]) -> list[tuple[str, str]]:

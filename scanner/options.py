@@ -245,6 +245,15 @@ prices = _all(
     click.option("--to", "high", type=arguments.Positive("PRICE"), help="Up to this price. [USD]"),
 )
 
+reach = _all(
+    click.option("--driver", metavar="NAME", help="Only what this driver does to the account."),
+    click.option(
+        "--reach",
+        type=arguments.Positive("PRICE"),
+        help="What to repay, or to add, so that the liquidation price moves to this one. [USD]",
+    ),
+)
+
 band = click.option(
     "--band",
     type=click.IntRange(min=1),

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scanner.core import weighted
 from scanner.core.strength import strengthened
 from scanner.errors import ScanGone, StoreError, UsageError
 
@@ -158,6 +159,7 @@ def spelled(known: Sequence[str], name: str, none: str) -> str:
 
     if name in known:
         return name
+    name = weighted.named(name)
     alike = [each for each in known if each.casefold() == name.casefold()]
     if len(alike) == 1:
         return alike[0]
@@ -248,9 +250,15 @@ def positions_of(
 
 
 def account_rows(stored: Stored, address: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Positions and legs of the accounts at this address or owned by it."""
+    """Positions, with their distance from spot, and legs of the accounts at this address or owned
+    by it."""
+    from scanner.outputs.phrases import spot
+
     positions = stored.positions
-    mine = positions[(positions["account"] == address) | (positions["owner"] == address)]
+    mine = positions[(positions["account"] == address) | (positions["owner"] == address)].copy()
+    price = mine["liquidation_price_usd"].fillna(mine["liquidation_ratio"])
+    present = mine["driver"].map(lambda name: spot(stored.document, name) or 1.0)
+    mine["distance"] = price / present.astype(float) - 1
     legs = stored.legs
     return records(mine), records(legs[legs["account"].isin([address, *mine["account"]])])
 

@@ -8,7 +8,16 @@ import numpy as np
 
 from scanner.answers.head import head
 from scanner.answers.holders import SIDES, is_ratio, present, priced
-from scanner.core.levels import MOVES, LevelTable, Priced, Reached, Side, level_table, reached
+from scanner.core.levels import (
+    MOVES,
+    LevelTable,
+    Priced,
+    Reached,
+    Side,
+    Sums,
+    level_table,
+    reached,
+)
 from scanner.core.rounding import rounded, shown
 from scanner.core.strength import tick_strength
 from scanner.core.ticks import tick_of
@@ -81,11 +90,8 @@ def _level_rows(driver: str, side: Side, held: _Held, spot: float, *, ratio: boo
     columns = (
         table.tick.tolist(),
         table.level.tolist(),  # as it is: asked for, it gives the same sums
-        *(rounded(usd, 2) for usd in (table.reached.at_risk, table.reached.debt)),
-        rounded(table.reached.seizable, 2),
-        table.reached.positions.tolist(),
-        *(rounded(usd, 2) for usd in (table.own.at_risk, table.own.debt, table.own.seizable)),
-        table.own.positions.tolist(),
+        *_columns(table.reached),
+        *_columns(table.own),
         held.strength,
     )
     return [
@@ -95,14 +101,25 @@ def _level_rows(driver: str, side: Side, held: _Held, spot: float, *, ratio: boo
             "tick": tick,
             **_level(level, ratio=ratio),
             "distance": round(level / spot - 1, 6),
-            **dict(zip(_CUMULATIVE, sums[:4], strict=True)),
-            **dict(zip(_OWN, sums[4:], strict=True)),
+            **dict(zip(_CUMULATIVE, sums[: len(_CUMULATIVE)], strict=True)),
+            **dict(zip(_OWN, sums[len(_CUMULATIVE) :], strict=True)),
         }
         for tick, level, *sums in zip(*columns, strict=True)
     ]
 
 
-_CUMULATIVE = ("collateral_at_risk_usd", "debt_usd", "seizable_usd", "positions")
+def _columns(sums: Sums) -> list[list[Any]]:
+    usd = (sums.at_risk, sums.debt, sums.seizable, sums.barred)
+    return [*(rounded(column, 2) for column in usd), sums.positions.tolist()]
+
+
+_CUMULATIVE = (
+    "collateral_at_risk_usd",
+    "debt_usd",
+    "seizable_usd",
+    "not_callable_usd",
+    "positions",
+)
 _OWN = (*(f"tick_{name}" for name in _CUMULATIVE), "strength")
 
 
@@ -164,6 +181,7 @@ def _point(held: _Held, level: float, spot: float, *, ratio: bool) -> Answer:
         "collateral_at_risk_usd": found.at_risk,
         "debt_usd": found.debt,
         "seizable_usd": found.seizable,
+        "not_callable_usd": found.barred,
         "positions": found.positions,
         "accounts": found.accounts,
         "strength": held.strength_at(level),

@@ -8,6 +8,8 @@ import numpy as np
 from scanner import reading
 from scanner.answers.head import head
 from scanner.answers.holders import SIDES, is_ratio, members, priced
+from scanner.answers.reach import driver_of
+from scanner.answers.reach import reach as _reach
 from scanner.core.levels import Side
 from scanner.core.rounding import rounded, summed
 from scanner.core.strength import strengthened
@@ -161,10 +163,32 @@ def numbered(stored: Stored, driver: str, rows: Sequence[Row]) -> list[int]:
     return [number[id(row)] for row in rows]
 
 
-def account(stored: Stored, address: str) -> Answer:
-    """Every position of an account, or of an owner, with its legs."""
+def account(
+    stored: Stored, address: str, *, driver: str | None = None, reach: float | None = None
+) -> Answer:
+    """Every position of an account, or of an owner, with its legs.
+
+    `driver`: only what that one does to them. `reach`: what to repay or to add so that their
+    liquidation prices move to this one [USD; a ratio under the market shock]; null without it.
+
+    Raises
+    ------
+    UsageError
+        `reach` without a driver where several move the account, or too far from spot.
+    """
     held, legs = reading.account_rows(stored, address)
-    return {**head(stored), "account": address, "positions": held, "legs": legs}
+    if driver is not None or reach is not None:
+        driver = driver_of(stored, held, driver)
+        held = [row for row in held if row["driver"] == driver]
+    advice = None if reach is None or driver is None else _reach(stored, held, legs, driver, reach)
+    return {
+        **head(stored),
+        "account": address,
+        "driver": driver,
+        "positions": held,
+        "legs": legs,
+        "reach": advice,
+    }
 
 
 def certificate(stored: Stored) -> Answer:

@@ -91,9 +91,14 @@ class Reader:
         given = _given(locals())
         return Positions(lambda: self._source.pages(given))
 
-    def account(self, address: str) -> Answer:
-        """Positions and legs of an account, or of what an owner owns."""
-        return self._source.answer("account", {"address": address})
+    def account(
+        self, address: str, *, driver: str | None = None, reach: float | None = None
+    ) -> Answer:
+        """Positions and legs of an account, or of what an owner owns.
+
+        `reach`: what to repay or to add so that liquidation prices move to this one [USD].
+        """
+        return self._source.answer("account", _given(locals()))
 
     def history(self, driver: str | None = None, *, days: int | None = None) -> Answer:
         """How the driver's ranges, debt and collateral moved between the stored scans, and in 1 h,

@@ -113,21 +113,28 @@ def positions(
 
 @click.command(short_help="One account: its legs and the prices that liquidate it.")
 @click.argument("address", type=arguments.Account())
+@options.reach
 @options.reading
-def account(address: str, wide: bool, **given: Any) -> int:
+def account(address: str, driver: str | None, reach: float | None, wide: bool, **given: Any) -> int:
     """What one account holds and owes, and which prices liquidate it.
 
-    ADDRESS is the account's, or the one that owns it.
+    ADDRESS is the account's, or the one that owns it. With --reach, how much of each token to repay
+    or to add so that its liquidation prices move to that price.
     """
     from scanner import answers
 
     stored = newest(given)
-    answer = answers.account(stored, address)
+    name = None if driver is None else reading.driver(stored.document, driver)
+    answer = answers.account(stored, address, driver=name, reach=reach)
 
     def show(screen: "Screen") -> None:
         from scanner.outputs.terminal import show_account
 
         held, legs = answer["positions"], answer["legs"]
         show_account(screen, stored.document, address, held, legs, wide=wide)
+        if answer["reach"] is not None:
+            from scanner.outputs.reaching import show_reach
+
+            show_reach(screen, answer["reach"], wide=wide)
 
     return tell(stored, given, show, answer)

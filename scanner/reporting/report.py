@@ -106,7 +106,7 @@ def _paged(row: Row, drivers: Sequence[Driver]) -> bool:
 
 def _silent(row: Row) -> Silent:
     if row["spot_usd"] is None:
-        return Silent(row["driver"], "its axis is a ratio of all prices, not dollars")
+        return Silent(row["driver"], "its axis is a ratio, not dollars")
     usd = portraits.at_risk(row)
     if usd >= LEAST_AT_RISK:
         return Silent(row["driver"], f"{figures.usd(usd)} at risk, {MOST_PAGES} others have more")

@@ -53,7 +53,7 @@ def declare(api: FastAPI, answers: Answers) -> None:
                 description="An account, or the owner of some.",
             ),
         ],
-        asked: Annotated[filters.OfScan, Query()],
+        asked: Annotated[filters.AccountFilters, Query()],
     ) -> Response:
         """What one account holds and owes, and which prices liquidate it."""
         return await answers("account", asked, address=address)

@@ -172,6 +172,17 @@ class PositionFilters(Rankable):
     )
 
 
+class AccountFilters(OfScan):
+    """Filters of /v1/accounts/{address}."""
+
+    driver: Driver | None = None
+    reach: Price | None = Field(
+        None,
+        description="What to repay, or to add, so that liquidation prices move to this one. [USD]",
+        examples=[1500.0],
+    )
+
+
 class HistoryFilters(Chosen, Paged):
     """Filters of /v1/history."""
 

@@ -285,9 +285,51 @@ class Leg(Part):
     driver: str = of("ETH")
 
 
+class Move(Part):
+    """How much of one token moves a liquidation price to the one asked for."""
+
+    token: str = of(WETH)
+    symbol: str = of("WETH", "For show only.")
+    amount_raw: str | None = of("1500000000000000000", "Token units; null where it cannot be done.")
+    amount: float | None = of(1.5, "Whole tokens.")
+    usd: USD | None = of(3225.6, "At the scanned block's price.")
+    liquidation_price_usd: float | None = of(
+        1500.0, "The price afterwards; null where none is left. A ratio under the market shock."
+    )
+    reason: str | None = of(None, "Why it cannot be done by this token.")
+
+
+class ReachPosition(Part):
+    """What to repay, or to add, in one position; each alone is enough."""
+
+    protocol: str = of("aave_v3")
+    market: str = of("core")
+    account: str = of(ADDRESS)
+    owner: str = of(ADDRESS)
+    side: Literal["long", "short"] = of("long", "short where the price lies above spot.")
+    rule: Literal["integers", "closed_form"] | None = of(
+        "integers", "By the protocol's own integers, or in closed form to the safe side."
+    )
+    why: str | None = of(None, "Why nothing can be said.")
+    needed: bool | None = of(True, "false where it is healthy there already.")
+    repay: list[Move]
+    add: list[Move]
+
+
+class Reach(Part):
+    """How to move liquidation prices to a chosen one."""
+
+    driver: str = of("ETH")
+    price_usd: USD | None = of(1500.0, "null under the market shock, which has price_ratio.")
+    price_ratio: float | None = maybe(None, "Times the present prices.")
+    positions: list[ReachPosition]
+
+
 class Account(Head):
     """The answer of /v1/accounts/{address}."""
 
     account: str = of(ADDRESS)
+    driver: str | None = of("ETH", "The driver that was asked for.")
     positions: list[Position]
     legs: list[Leg]
+    reach: Reach | None = Field(description="null where no price to reach was asked for.")
