@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scanner import beside
 from scanner.borrowers import BorrowerList
 from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
@@ -120,6 +121,7 @@ def read(
     problems = [*here.problems, *(problem for problem, _ in failed)]
     unread = [*here.unread, *(row for _, row in failed)]
     found = findings(chain.chain_id, chain.block, request.shocks, surveyed, problems, unread)
+    beside.add(chain, found.document, here.pools)
     return chain, found
 
 
