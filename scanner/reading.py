@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scanner.core import weighted
+from scanner.core.strength import strengthened
 from scanner.errors import ScanGone, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -170,6 +172,7 @@ def spelled(known: Sequence[str], name: str, none: str) -> str:
 
     if name in known:
         return name
+    name = weighted.named(name)
     alike = [each for each in known if each.casefold() == name.casefold()]
     if len(alike) == 1:
         return alike[0]
@@ -304,7 +307,20 @@ def _checked(snapshot: "Snapshot") -> Mapping[str, Any]:
             file=snapshot.path,
             fix="remove it and scan again",
         )
-    return document
+    return _strengthened(document)
+
+
+def _strengthened(document: dict[str, Any]) -> Mapping[str, Any]:
+    """The document with the `strength` that scans of the first release do not carry; without it
+    where its rows are not what a scan writes, which is for those who read them to find."""
+    rows = [*document["ticks"], *document["bands"]]
+    try:
+        if all("strength" in row for row in rows):
+            return document
+        ticks, bands = strengthened(document["ticks"], document["bands"])
+    except (LookupError, TypeError, ValueError, AttributeError, MemoryError):
+        return document
+    return {**document, "ticks": ticks, "bands": bands}
 
 
 _KEYS: Mapping[str, type] = {

@@ -5,13 +5,14 @@ files and the Python client.
     levels.py      what a fall or a rise to a price makes liquidatable
     head.py        what each answer about one scan starts with
     holders.py     who is in a range, and which protocols hold what
-    chronicle.py   several scans: the list of them, a driver's history, two compared
+    chronicle.py   several scans: the list of them, a driver's or the chain's history, two compared
+    windows.py     what changed in an hour, a day and a week
 
 Every answer is a plain dict with JSON's own types (NaN stands for null). Encoded by
 `outputs.document.encode` it is the same bytes everywhere.
 """
 
-from scanner.answers.chronicle import diff, history, scans, told
+from scanner.answers.chronicle import diff, history, leverage, scans, told
 from scanner.answers.head import head
 from scanner.answers.holders import band_accounts, members, priced, protocols
 from scanner.answers.levels import levels
@@ -37,6 +38,7 @@ __all__ = [
     "head",
     "history",
     "levels",
+    "leverage",
     "members",
     "numbered",
     "positions",

@@ -34,8 +34,10 @@ def band_accounts(stored: Stored, band: Row, limit: int | None = None) -> list[A
     )
     keys = ("account", "owner", "protocol", "market", "liquidation_price_usd", "liquidation_ratio",
             "health_factor", "collateral_at_risk_usd", "debt_usd", "seizable_usd", "callable",
-            "largest_collateral", "largest_debt")  # fmt: skip
-    rows = reading.records(frame[list(keys)].head(len(frame) if limit is None else limit))
+            "not_callable_reason", "largest_collateral", "largest_debt")  # fmt: skip
+    rows = reading.records(
+        frame[[key for key in keys if key in frame]].head(len(frame) if limit is None else limit)
+    )
     return [{**row, "share": row["collateral_at_risk_usd"] / total} for row in rows]
 
 
@@ -119,7 +121,8 @@ def priced(stored: Stored, driver: str, side: Side, protocol: str | None = None)
         frame[name].to_numpy(np.float64)
         for name in ("collateral_at_risk_usd", "debt_usd", "seizable_usd")
     )
-    return Priced(side, _prices(frame), at_risk, debt, seizable, frame["owner"].to_numpy(object))
+    owner, able = frame["owner"].to_numpy(object), frame["callable"].to_numpy(np.bool_)
+    return Priced(side, _prices(frame), at_risk, debt, seizable, owner, able)
 
 
 def priced_rows(

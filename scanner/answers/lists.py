@@ -12,6 +12,7 @@ from scanner.answers.reach import driver_of
 from scanner.answers.reach import reach as _reach
 from scanner.core.levels import Side
 from scanner.core.rounding import rounded, summed
+from scanner.core.strength import strengthened
 from scanner.core.summary import tick_rows
 from scanner.core.ticks import tick_table
 from scanner.errors import UsageError
@@ -85,7 +86,8 @@ def ticks(
     high: float | None = None,
     least: float | None = None,
 ) -> Answer:
-    """Collateral at risk per occupied tick; with `protocol` only that protocol's part of it."""
+    """Collateral at risk per occupied tick; with `protocol` only that protocol's part of it, and
+    its strength among that protocol's ticks."""
     if protocol is None:
         found = reading.rows_of(stored.document, "ticks", driver, side, low, high)
     else:
@@ -207,7 +209,8 @@ def _protocol_ticks(stored: Stored, driver: str, side: Side, protocol: str) -> l
         return []
     table = tick_table(held.price, held.at_risk, held.debt)
     parts = [{protocol: usd} for usd in rounded(table.collateral_at_risk, 2)]
-    return tick_rows(driver, side, table, parts, ratio=is_ratio(stored, driver))
+    rows = tick_rows(driver, side, table, parts, ratio=is_ratio(stored, driver))
+    return strengthened(rows)[0]
 
 
 def _nearest(stored: Stored, driver: str, side: Side) -> Row | None:

@@ -100,8 +100,9 @@ class Reader:
         """
         return self._source.answer("account", _given(locals()))
 
-    def history(self, driver: str, *, days: int | None = None) -> Answer:
-        """How the driver's ranges, debt and collateral moved between the stored scans."""
+    def history(self, driver: str | None = None, *, days: int | None = None) -> Answer:
+        """How the driver's ranges, debt and collateral moved between the stored scans, and in 1 h,
+        24 h and 7 d (`windows`); without a driver, those of the whole chain."""
         return self._source.answer("history", _given(locals()))
 
     def certificate(self) -> Answer:

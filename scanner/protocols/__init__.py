@@ -135,6 +135,12 @@ class Survey(Protocol):
     def expose(self, kind: str, name: str) -> Exposure | None:
         """What a shock does to the positions; None where nothing in the market follows it."""
 
+    def trials(self, exposure: Exposure, positions: I64, answers: Any) -> Any:
+        """How to ask the protocol for its own verdict on `positions` (one trial each; positions may
+        repeat) where the exposure's feed (`Exposure.raw_feeds`) gives `answers`, Python integers:
+        an `_trials.Asking`. Pure. Every token that moves with the shock has its own source told
+        what `Shock.prices` makes of the answer."""
+
     def parity(self, chain: Any, count: int | None) -> Parity:
         """Health factors of `count` accounts (None: all) against the protocol's view."""
 

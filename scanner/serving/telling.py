@@ -31,7 +31,7 @@ def teller(stored: Stored, chronicle: Chronicle, listed: Callable[[], dict[str, 
                     end = offset + limit
                     return Told(encode(answer), end if end < answer["matching"] else None)
                 case "history":
-                    answer = chronicle.history(given["driver"], given.get("days"))
+                    answer = chronicle.history(given.get("driver"), given.get("days"))
                     return _newest_page(answer, limit, offset)
                 case "scans":
                     return _page(listed(), "scans", limit, offset)

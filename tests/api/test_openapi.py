@@ -30,6 +30,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "/v1/positions?driver=ETH": models.Positions,
     f"/v1/accounts/{stores.ADDRESS}": models.Account,
     "/v1/history?driver=ETH": pasts.History,
+    "/v1/history": pasts.History,
     "/v1/certificate": proofs.Certificate,
     "/v1/scans": pasts.Scans,
     "/v1/scan": proofs.Document,

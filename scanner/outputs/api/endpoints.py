@@ -60,7 +60,8 @@ def declare(api: FastAPI, answers: Answers) -> None:
 
     @get("/v1/history", pasts.History)
     async def history(asked: Annotated[filters.HistoryFilters, Query()]) -> Response:
-        """How a driver's ranges, debt, collateral and borrowers moved between the stored scans."""
+        """What changed in 1 h, 24 h and 7 d, and between the stored scans: a driver's ranges, debt,
+        collateral and borrowers, or the whole chain's debt and the liquidity beside it."""
         return await answers("history", asked)
 
     @get("/v1/certificate", proofs.Certificate)

@@ -147,7 +147,8 @@ class LevelFilters(Ranged):
     at: list[Price] = Field(
         default_factory=list,
         max_length=MOST_LEVELS,
-        description="A level to sum up to; may be repeated. [USD]",
+        description="A level to sum up to; may be repeated."
+        " [USD; times the present prices under a shock whose axis is a ratio]",
         examples=[[1781.0]],
     )
 
@@ -185,7 +186,9 @@ class AccountFilters(OfScan):
 class HistoryFilters(Chosen, Paged):
     """Filters of /v1/history."""
 
-    driver: Driver
+    driver: Driver | None = Field(
+        None, description="One driver's history; without it, the debt of the whole chain."
+    )
     days: Days | None = Field(None, description="Only the last so many days.")
 
 

@@ -149,7 +149,8 @@ class Dataset:
 @dataclass(frozen=True)
 class Site:
     """Everything that is drawn. `standing`: of all positions, whatever their driver. `data`: the
-    Data section per driver's slug, "" for the chain's. `changes`: the newest first."""
+    Data section per driver's slug, "" for the chain's. `changes`: the newest first. `leverage`: the
+    chain's history, as `answers.leverage` has it."""
 
     scan: Scan
     drivers: Sequence[Driver]
@@ -157,3 +158,4 @@ class Site:
     changes: Sequence[Change]
     standing: Mapping[str, Row]
     data: Mapping[str, Sequence[Dataset]]
+    leverage: Row | None = None
