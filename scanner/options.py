@@ -245,6 +245,14 @@ prices = _all(
     click.option("--to", "high", type=arguments.Positive("PRICE"), help="Up to this price. [USD]"),
 )
 
+group = click.option(
+    "--group",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Accounts of one owner, a line `account,group` each: they count as one account, and bands"
+    " are found anew so.",
+)
+
 reach = _all(
     click.option("--driver", metavar="NAME", help="Only what this driver does to the account."),
     click.option(
