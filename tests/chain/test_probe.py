@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from localchain import FLAVOURS, LocalChain, adapters
+from localchain import morpho as morphos
 from localchain.compound import Compound
 from localchain.ground import Ground
 from localchain.maker import ILKS, WAD, Maker
@@ -355,3 +356,25 @@ def test_every_oracle_of_morpho(ground: Ground, tmp_path: Path) -> None:
     assert {tokens[s]["driver_source"] for s in ("WETH", "wstETH", "WBTC", "LINK")} == {"probe"}
     assert (tokens["wstETH"]["driver"], tokens["WBTC"]["driver"]) == ("ETH", "BTC")
     assert tokens["USDC"]["driver"] is None
+
+
+def test_a_junk_oracle_moves_nobody_to_another_driver(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may lend on staked ether by bitcoin's price: then the oracles do not agree, and the
+    token is told by the tables. Its row names both feeds."""
+    junk = ("wstETH", "USDC", "BTC / USD", None, 1.0, 86, False)
+    monkeypatch.setitem(morphos.MARKETS, "junk", junk)
+    morpho = Morpho(ground)
+    people = morpho.populate(30, 3)
+    morpho.borrow(people[0], "junk", 900.0, 0.5)
+    morpho.borrow(people[1], "staked", 0.1, 0.5)
+    tokens = rows(scanned(morpho, tmp_path))
+    staked = tokens["wstETH"]
+    assert (staked["driver"], staked["driver_source"], staked["sensitivity"]) == (
+        "ETH",
+        "symbol",
+        1.0,
+    )
+    assert {one["driver"] for one in staked["roots"]} == {"BTC", "ETH"}
+    assert (tokens["WETH"]["driver_source"], tokens["WBTC"]["driver_source"]) == ("probe", "probe")
