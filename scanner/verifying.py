@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner import opening, reading
-from scanner.answers import proof as answers
+from scanner.answers.proof import all_proven, chosen, merged, outcome, told
 from scanner.certificate import parity_rows
 from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
@@ -83,7 +83,7 @@ def run(request: Request, watch: Watch = SILENT) -> Verified:
     stored = reading.newest(request.store, request.chain)
     names = [reading.driver(stored.document, name) for name in request.drivers]
     names = list(dict.fromkeys(names)) or [row["driver"] for row in stored.document["drivers"]]
-    rows = answers.chosen(stored, names, request.account, request.band)
+    rows = chosen(stored, names, request.account, request.band)
     with closing(_connected(request, stored)) as node:
         chain = _pinned(node, stored)
         try:
@@ -97,12 +97,12 @@ def run(request: Request, watch: Watch = SILENT) -> Verified:
                 " (archive)",
             ) from error
         stats = {"requests": node.stats.requests, "batches": parts.batches}
-    kept = answers.outcome(rows, names, *found)
+    kept = outcome(rows, names, *found)
     if request.whole:
-        whole = answers.merged(proofs.read(stored.snapshot), kept)
+        whole = merged(proofs.read(stored.snapshot), kept)
         proofs.write(request.store, stored.snapshot, encode(whole))
-    answer = answers.told(stored, kept)
-    return Verified(stored, answer, answers.all_proven(answer), stats)
+    answer = told(stored, kept)
+    return Verified(stored, answer, all_proven(answer), stats)
 
 
 def _connected(request: Request, stored: Stored) -> Node:

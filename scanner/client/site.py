@@ -9,7 +9,7 @@ from scanner.client.errors import Refused, ServiceError
 from scanner.client.network import Http, decoded
 from scanner.errors import UsageError
 
-_OF_THE_SITE = ("drivers", "certificate", "scans")
+_OF_THE_SITE = ("drivers", "certificate", "proof", "scans")
 
 
 class SiteSource:

@@ -116,6 +116,7 @@ def _scan(stored: Stored, asked: Asked) -> Scan:
         scan_id=stored.scan_id,
         sha256=sha256(stored.snapshot.document_bytes()).hexdigest(),
         summary=certificate_summary(stored.document),
+        proof=answers.proof(stored),
         newer=stored.newer,
         failed=asked.scan_exit or None,
         stale=asked.stale,
@@ -218,10 +219,12 @@ def _scans_flat(told: Row) -> list[dict[str, Any]]:
 def _of_chain(writer: _Writer, stored: Stored, asked: Asked, rows: Sequence[Row]) -> list[Dataset]:
     """The documents and tables that belong to no driver."""
     certificate, scans = answers.certificate(stored), answers.scans(asked.store, asked.chain)
+    proof = answers.proof(stored)
     whole = writer.put("v1/scan.json", stored.snapshot.document_bytes())
     tabled = [
         ("drivers", "Drivers", answers.drivers(stored), rows),
         ("certificate", "Certificate", certificate, certificate["certificate"]),
+        ("proof", "Proof of prices", proof, proof["proof"]),
         ("scans", "Stored scans", scans, scans["scans"]),
     ]
     return [
