@@ -138,7 +138,7 @@ class _Run:
     chain: Chain
     rows: "pd.DataFrame"
     watch: Watch
-    batches: list[int] = field(default_factory=list)
+    batches: dict[str, list[int]] = field(default_factory=dict)
 
     def verdicts(self) -> tuple[proof.Outcome, str | None, list[dict[str, Any]]]:
         """The outcome of every row, in order; why overrides are refused, and parity then."""
@@ -226,7 +226,7 @@ class _Run:
 
         def ask(positions: I64, prices: Integers) -> tuple[Any, Any, Any]:
             found = survey.trials(exposure, positions, prices).ask(self.chain, self.watch.advance)
-            self.batches += found.batches
+            self.batches.setdefault(survey.holdings.protocol, []).extend(found.batches)
             return found.known, found.healthy, found.why
 
         pairs = np.stack([raw, raw + step], axis=1).reshape(-1)

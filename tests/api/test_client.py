@@ -37,6 +37,7 @@ QUESTIONS: dict[str, Callable[[Reader], Any]] = {
     "account": lambda reader: reader.account(WHALE),
     "history": lambda reader: reader.history("ETH", days=30),
     "certificate": lambda reader: reader.certificate(),
+    "proof": lambda reader: reader.proof(),
     "scans": lambda reader: reader.scans(),
 }
 

@@ -143,7 +143,7 @@ def first_of_each(frame: pd.DataFrame) -> dict[str, int]:
 def test_a_price_that_is_off_by_some_units_comes_out_as_that(
     scene: Scene, verified: Verified, tmp_path: Path, units: int
 ) -> None:
-    """One price of each protocol moved: it alone is off, by so many units, everything else proven."""
+    """One price of each protocol moved: it alone is off, by so many units, all others proven."""
     moved: dict[str, int] = {}
 
     def change(frame: pd.DataFrame) -> None:
@@ -228,7 +228,9 @@ def test_the_command(scene: Scene, verified: Verified, tmp_path: Path) -> None:
     told = run("verify", *common)
     assert told.exit_code == 0, told.output
     proven = verified.answer["proven"]
-    assert f"{proven:,} of {proven:,} liquidation prices proven by the protocol itself" in told.output
+    assert (
+        f"{proven:,} of {proven:,} liquidation prices proven by the protocol itself" in told.output
+    )
     out = tmp_path / "proof.json"
     assert run("verify", *common, "--json", out).exit_code == 0
     assert out.read_bytes() == encode(verified.answer)
