@@ -32,6 +32,7 @@ from scanner.commands import (
     report,
     scan,
     serve,
+    verify,
     watch,
 )
 from scanner.errors import BandscanError
@@ -118,6 +119,7 @@ for _command in (
     accounts.accounts,
     doctor.doctor,
     report.report,
+    verify.verify,
     serve.serve,
     watch.watch,
 ):

@@ -4,6 +4,7 @@ files and the Python client.
     lists.py       drivers, bands, ticks, positions, an account, the certificate
     levels.py      what a fall or a rise to a price makes liquidatable
     head.py        what each answer about one scan starts with
+    proof.py       what the protocols themselves said about the prices
     holders.py     who is in a range, and which protocols hold what
     chronicle.py   several scans: the list of them, a driver's or the chain's history, two compared
     windows.py     what changed in an hour, a day and a week
@@ -26,6 +27,7 @@ from scanner.answers.lists import (
     positions,
     ticks,
 )
+from scanner.answers.proof import proof
 
 __all__ = [
     "account",
@@ -43,6 +45,7 @@ __all__ = [
     "numbered",
     "positions",
     "priced",
+    "proof",
     "protocols",
     "scans",
     "ticks",

@@ -109,6 +109,10 @@ class Reader:
         """The proof the scan carries about itself, and all it does not know."""
         return self._source.answer("certificate", {})
 
+    def proof(self) -> Answer:
+        """What the protocols themselves said about the liquidation prices (`bandscan verify`)."""
+        return self._source.answer("proof", {})
+
     def scans(self) -> Answer:
         """The stored scans, the newest first."""
         return self._source.answer("scans", {})

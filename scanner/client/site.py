@@ -10,7 +10,7 @@ from scanner.client.network import Http, decoded
 from scanner.core.weighted import named
 from scanner.errors import UsageError
 
-_OF_THE_SITE = ("drivers", "certificate", "scans")
+_OF_THE_SITE = ("drivers", "certificate", "proof", "scans")
 
 
 class SiteSource:

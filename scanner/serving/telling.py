@@ -54,6 +54,7 @@ _ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "levels": answers.levels,
     "account": answers.account,
     "certificate": answers.certificate,
+    "proof": answers.proof,
 }
 
 

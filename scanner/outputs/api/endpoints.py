@@ -69,6 +69,11 @@ def declare(api: FastAPI, answers: Answers) -> None:
         """The proof the scan carries about itself, and all it does not know."""
         return await answers("certificate", asked)
 
+    @get("/v1/proof", proofs.Proof)
+    async def proof(asked: Annotated[filters.OfScan, Query()]) -> Response:
+        """What the protocols themselves said about the liquidation prices (`bandscan verify`)."""
+        return await answers("proof", asked)
+
     @get("/v1/scans", pasts.Scans)
     async def scans(asked: Annotated[filters.ScanFilters, Query()]) -> Response:
         """The stored scans, the newest first, incomplete ones among them."""
