@@ -83,7 +83,9 @@ def read(request: Request, window: Window, watch: Watch = SILENT) -> Told:
                         )
                     if not chain.still_canonical():
                         raise Reorganised("the chain was reorganised while it was read")
-                    events.mark(chain.chain_id, (first, last))
+                    before = first.block - 1  # tells that the window begins no later
+                    more = [_mark(node.block_by(before))] if before >= 0 else []
+                    events.mark(chain.chain_id, [*more, first, last])
                 return Told(chain.chain_id, first, last, problems)
             except Reorganised as error:
                 why = error

@@ -192,7 +192,7 @@ class Events:
             found.price_source,
             strict=True,
         )
-        marks = ", ".join("?" * 23)
+        marks = ", ".join("?" * 22)
         with self._transaction() as execute:
             execute(
                 "INSERT INTO spans VALUES (?, ?, ?, ?, ?)",
