@@ -27,6 +27,7 @@ from scanner.commands import (
     doctor,
     history,
     levels,
+    liquidations,
     lists,
     protocols,
     report,
@@ -120,5 +121,7 @@ for _command in (
     report.report,
     serve.serve,
     watch.watch,
+    liquidations.liquidations,
+    liquidations.backtest,
 ):
     main.add_command(_command)

@@ -6,11 +6,14 @@ files and the Python client.
     head.py        what each answer about one scan starts with
     holders.py     who is in a range, and which protocols hold what
     chronicle.py   several scans: the list of them, a driver's history, two compared
+    realised.py    liquidations that happened
+    backtest.py    earlier ranges against them
 
 Every answer is a plain dict with JSON's own types (NaN stands for null). Encoded by
 `outputs.document.encode` it is the same bytes everywhere.
 """
 
+from scanner.answers.backtest import backtest
 from scanner.answers.chronicle import diff, history, scans, told
 from scanner.answers.head import head
 from scanner.answers.holders import band_accounts, members, priced, protocols
@@ -25,10 +28,12 @@ from scanner.answers.lists import (
     positions,
     ticks,
 )
+from scanner.answers.realised import liquidations
 
 __all__ = [
     "account",
     "at_risk_total",
+    "backtest",
     "band_accounts",
     "bands",
     "certificate",
@@ -37,6 +42,7 @@ __all__ = [
     "head",
     "history",
     "levels",
+    "liquidations",
     "members",
     "numbered",
     "positions",

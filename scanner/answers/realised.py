@@ -14,10 +14,11 @@ import numpy.typing as npt
 from scanner import reading
 from scanner.core.realised import BAD_DEBT, KINDS, LIQUIDATION, SIDES, SOLD, share_long, side_of
 from scanner.core.rounding import summed, summed_by, to_cents
-from scanner.errors import StoreError, UsageError
+from scanner.errors import NotRead, UsageError
+from scanner.outputs.words import symbol
 from scanner.reading import SCHEMA
 from scanner.store import snapshots
-from scanner.store.events import Events, Mark, Source, Span, gaps, kept
+from scanner.store.events import Events, Mark, Source, Span, gaps
 
 Answer = dict[str, Any]
 F64 = npt.NDArray[np.float64]
@@ -52,6 +53,7 @@ def liquidations(
     since: int | None = None,
     first: int | None = None,
     last: int | None = None,
+    protocols: Sequence[str] = (),
     limit: int | None = None,
 ) -> Answer:
     """Debt repaid and collateral seized by force, as the kept events have it.
@@ -63,27 +65,30 @@ def liquidations(
         nor `first` is given.
     first, last : int or None
         Blocks.
+    protocols : sequence of str
+        Only these; all where none is named.
     limit : int or None
         At most so many of the list, the largest first; sums are of all.
 
     Raises
     ------
     UsageError
-        Several chains and none named; nothing kept of the chain; a window that ends where nothing
-        was read.
+        Several chains and none named; a window that ends where nothing was read.
+    NotRead
+        No liquidations were ever read, of the chain or of any.
     StoreError
-        Nothing is kept at all, or it is damaged.
+        What is kept is damaged.
     """
     with Events.open(store, write=False) as events:
         number = _chain(store, events, chain)
         window = _window(events, number, since, first, last)
-        sources = events.sources(number)
+        sources = _named(events.sources(number), protocols)
         spans = {one.id: events.spans(one.id) for one in sources}
         rows = events.rows(sources, window.first, window.last)
     if window.since is not None:
         rows = [row for row in rows if row["timestamp"] >= window.since]
     markets = [_market(one, spans[one.id], window) for one in sources]
-    markets += _unread(store, number, sources)
+    markets += [] if protocols else _unread(store, number, sources)
     columns = Columns(rows)
     return {
         "schema": SCHEMA,
@@ -116,7 +121,7 @@ def _chain(store: Path, events: Events, chain: str | int | None) -> int:
     else:
         number = reading.chain_id(store, None)
     if number not in held:
-        raise UsageError(
+        raise NotRead(
             f"No liquidations of {chain_info(number).name} were read yet.",
             store=store,
             fix="`bandscan liquidations --rpc URL` reads them",
@@ -124,12 +129,23 @@ def _chain(store: Path, events: Events, chain: str | int | None) -> int:
     return number
 
 
+def _named(sources: Sequence[Source], protocols: Sequence[str]) -> list[Source]:
+    known = sorted({one.protocol for one in sources})
+    for name in protocols:
+        if name not in known:
+            raise UsageError(
+                f'Liquidations of "{symbol(name)}" were never read here.',
+                protocols=", ".join(known) or "none",
+            )
+    return [one for one in sources if not protocols or one.protocol in protocols]
+
+
 def _window(
     events: Events, chain_id: int, since: int | None, first: int | None, last: int | None
 ) -> Window:
     marks = events.marks(chain_id)
     if not marks:
-        raise StoreError(
+        raise NotRead(
             "Reading liquidations was stopped before its first window was whole.",
             fix="`bandscan liquidations --rpc URL` goes on from there",
         )
@@ -259,13 +275,13 @@ class Columns:
         """The most debt that one transaction repaid of one account."""
         if not self.forced.any():
             return None
-        rows = np.flatnonzero(self.forced)
+        rows = np.flatnonzero(self.forced).tolist()
         keys = [
             (self._rows[k]["tx"], self._rows[k]["protocol"], self._rows[k]["account"]) for k in rows
         ]
         number = {key: place for place, key in enumerate(dict.fromkeys(keys))}
         place = np.array([number[key] for key in keys], np.int64)
-        debt, seized = (summed_by(place, x[rows]) for x in (self.debt, self.collateral))
+        debt, seized = (summed_by(place, x[self.forced]) for x in (self.debt, self.collateral))
         best = int(np.argmax(debt))
         first = self._rows[rows[int(np.flatnonzero(place == best)[0])]]
         return {
@@ -277,7 +293,7 @@ class Columns:
             "account": "0x" + first["account"].hex(),
             "debt_repaid_usd": float(debt[best]),
             "collateral_seized_usd": float(seized[best]),
-            "events": int(self.event[rows[place == best]].sum()),
+            "events": int(self.event[self.forced][place == best].sum()),
         }
 
     def by_hour(self, window: Window) -> list[Answer]:
@@ -334,14 +350,15 @@ class Columns:
         )
 
     def _of_side(self, side: str) -> Bool:
-        return self.forced & np.array([one == side for one in self.side], np.bool_)
+        mine = np.array([one == side for one in self.side], np.bool_)
+        return np.asarray(self.forced & mine, np.bool_)
 
     def _sums(self, mine: Bool) -> Answer:
         return {
             "debt_repaid_usd": summed(self.debt[mine]),
             "collateral_seized_usd": summed(self.collateral[mine]),
-            "events": int((self.event & mine).sum()),
-            "accounts": self._distinct(self.event & mine, "protocol", "account"),
+            "events": self._distinct(mine, "protocol", "block", "place"),
+            "accounts": self._distinct(mine, "protocol", "account"),
         }
 
     def _grouped(self, name: str, key: Callable[[Mapping[str, Any]], Any]) -> list[Answer]:
@@ -355,7 +372,8 @@ class Columns:
         return found
 
     def _distinct(self, mine: Bool, *names: str) -> int:
-        return len({tuple(self._rows[k][n] for n in names) for k in np.flatnonzero(mine)})
+        rows = np.flatnonzero(mine).tolist()
+        return len({tuple(self._rows[k][name] for name in names) for k in rows})
 
 
 def _dollars(rows: Sequence[Mapping[str, Any]], name: str) -> F64:
@@ -424,8 +442,3 @@ def _amount(name: str, address: bytes, token: Any, raw: str | None) -> Answer:
 
 def _cents(dollars: float | None) -> float | None:
     return None if dollars is None else float(to_cents(np.array([dollars]))[0])
-
-
-def any_kept(store: Path) -> bool:
-    """Whether liquidations were ever read into the store."""
-    return kept(store)

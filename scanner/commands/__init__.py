@@ -10,6 +10,7 @@ accounts.py    accounts
 doctor.py      doctor
 serve.py       serve
 watch.py       watch
+liquidations.py liquidations, backtest
 
 Nothing heavy is imported before a command runs.
 """

@@ -200,3 +200,22 @@ def share_long(usd: dict[str, float]) -> float | None:
     """
     whole = sum(usd.get(side, 0.0) for side in (LONG, SHORT, PAIR))
     return usd.get(LONG, 0.0) / whole if whole else None
+
+
+_UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_LONGEST = 20 * 365 * 86_400
+
+
+def seconds_of(text: str) -> int:
+    """A length of time as one writes it; ValueError for anything else.
+
+    >>> seconds_of("24h"), seconds_of("7d"), seconds_of("30m")
+    (86400, 604800, 1800)
+    """
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdecimal()) or unit not in _UNITS or len(number) > 9:
+        raise ValueError("write 30m, 1h, 24h, 7d or 2w")
+    seconds = int(number) * _UNITS[unit]
+    if not 0 < seconds <= _LONGEST:
+        raise ValueError("a length of time above 0 and below 20 years")
+    return seconds

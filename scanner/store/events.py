@@ -23,7 +23,7 @@ import numpy as np
 
 from scanner.core.positions import Token
 from scanner.core.realised import Realised, Worth
-from scanner.errors import StoreError
+from scanner.errors import NotRead, StoreError
 from scanner.store import errors_explained, locked, synced, writable_directory
 
 FILE = "events.sqlite"
@@ -130,8 +130,8 @@ class Events:
         """
         path = directory / FILE
         if not write and not path.exists():
-            raise StoreError(
-                "No liquidations are kept here yet.",
+            raise NotRead(
+                "No liquidations were read into this store yet.",
                 store=directory,
                 fix="`bandscan liquidations --rpc URL` reads them",
             )
