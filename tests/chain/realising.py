@@ -81,10 +81,13 @@ class Scene:
     def _aave(self, name: str) -> None:
         chain = self.chain_of(name)
         chain.ensure_liquidity(chain.tokens["USDC"], 10**12)
-        made = chain.account(f"realised {name}")
-        made.supply("WETH", 10)
-        made.borrow("USDC", 14_000)
-        self.people[name] = made.address
+        # Three with one liquidation price: one that is liquidated, one that repays before the
+        # fall, one that nobody calls.
+        for label in (name, f"{name} repays", f"{name} stays"):
+            made = chain.account(f"realised {label}")
+            made.supply("WETH", 10)
+            made.borrow("USDC", 14_000)
+            self.people[label] = made.address
 
     def _aave_v2(self, who: str) -> None:
         part = self.mixed.part("aave_v2")
@@ -116,6 +119,10 @@ class Scene:
         part.supply_collateral(who, "ether", 10 * 10**18)
         part.borrow_units(who, "ether", 18_000 * 10**6)
         self.people["morpho_blue"] = who
+        # Somebody owes when all is over: without any total a scan has nothing that proves it whole.
+        safe = self.ground.account("realised morpho safe")
+        part.supply_collateral(safe, "ether", 10 * 10**18)
+        part.borrow_units(safe, "ether", 5_000 * 10**6)
 
     def _compound_v3(self, who: str) -> None:
         usdc, weth = (p for p in self.mixed.parts if p.PROTOCOL == "compound_v3")
@@ -130,6 +137,8 @@ class Scene:
 
     def fall(self, dollars: int = 1_400) -> None:
         """Ether falls for everybody; bitcoin falls in the market that quotes in ether."""
+        for name in ("aave_v3", "spark"):
+            self.chain_of(name).account(f"realised {name} repays").repay("USDC")
         self.mixed.set_feed("ETH / USD", dollars * 10**8)
         _, weth = (p for p in self.mixed.parts if p.PROTOCOL == "compound_v3")
         weth.set_price("WBTC", weth.price("WBTC") * 4 // 10)

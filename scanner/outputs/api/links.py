@@ -17,6 +17,8 @@ PATHS = {
     "certificate": "/v1/certificate",
     "scans": "/v1/scans",
     "scan": "/v1/scan",
+    "liquidations": "/v1/liquidations",
+    "backtest": "/v1/backtest",
 }
 # Filters whose name in the URL is another than in the answers.
 _WORDS = {"low": "from", "high": "to", "least": "min_usd"}
