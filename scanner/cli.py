@@ -27,6 +27,7 @@ from scanner.commands import (
     doctor,
     history,
     levels,
+    liquidations,
     lists,
     protocols,
     report,
@@ -122,5 +123,7 @@ for _command in (
     verify.verify,
     serve.serve,
     watch.watch,
+    liquidations.liquidations,
+    liquidations.backtest,
 ):
     main.add_command(_command)

@@ -20,6 +20,8 @@ Examples:
   bandscan positions ETH --side long --sort at-risk --limit 50
   bandscan levels ETH --at 1781
   bandscan history ETH --days 7
+  bandscan liquidations --chain ethereum --since 24h
+  bandscan backtest ETH
   bandscan watch --chain ethereum
   bandscan doctor --rpc http://localhost:8545
   bandscan account 0x6d1c0e7f9f6dd1f0cbad4a3a3f4a6a3f3a1b2c3d
@@ -155,6 +157,38 @@ listing = _all(
         help="Write the accounts as a list for `bandscan scan --accounts`.",
     ),
     _json("JSON instead of a table, to a file, or to stdout where none is named."),
+)
+
+realising = _all(
+    click.option(
+        "--since",
+        type=arguments.Ago(),
+        metavar=arguments.Ago.name,
+        help="How far back from the newest block; 24h where nothing is said.",
+    ),
+    click.option("--from-block", "first", type=click.IntRange(min=0), metavar="N", help="From it."),
+    click.option("--to-block", "last", type=click.IntRange(min=0), metavar="N", help="Up to it."),
+    click.option(
+        "--top",
+        "limit",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="List so many, the largest first; 20 in the terminal, all in JSON.",
+    ),
+    click.option("--offline", is_flag=True, help="Answer from what was read before."),
+    chain("Which chain; needed only where the store holds several, or none."),
+    _rpc,
+    _markets,
+    store,
+    click.option(
+        "--patience",
+        type=arguments.Positive("SECONDS"),
+        default=600.0,
+        show_default=True,
+        help="How long to wait without progress before stopping; what was read is kept.",
+    ),
+    _json("JSON instead of tables, to a file, or to stdout where none is named."),
+    click.option("--wide", is_flag=True, help="All columns and full addresses, at any width."),
 )
 
 scanning = _all(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from scanner.core import band_rows
+from scanner.core import band_rows, callability
 from scanner.core.legs import Legs
 from scanner.core.positions import Exposure, Holdings, Token
 from scanner.core.shocks import Shock
@@ -144,7 +144,7 @@ def _entry(
         ratio=rows["liquidation_ratio"].to_numpy(np.float64),
         at_risk=rows["collateral_at_risk_usd"].to_numpy(np.float64),
         seizable=rows["seizable_usd"].to_numpy(np.float64),
-        callable=rows["callable"].to_numpy(np.bool_),
+        barred=callability.codes(rows["not_callable_reason"].to_numpy(object)),
         prices=price.to_numpy(np.float64),
     )
     return holdings, exposure

@@ -8,12 +8,15 @@ files and the Python client.
     holders.py     who is in a range, and which protocols hold what
     chronicle.py   several scans: the list of them, a driver's or the chain's history, two compared
     windows.py     what changed in an hour, a day and a week
+    realised.py    liquidations that happened
+    backtest.py    earlier ranges against them
 
 Every answer is a plain dict with JSON's own types (NaN stands for null). Encoded by
 `outputs.document.encode` it is the same bytes everywhere.
 """
 
 from scanner.answers.chronicle import diff, history, leverage, scans, told
+from scanner.answers.backtest import backtest
 from scanner.answers.head import head
 from scanner.answers.holders import band_accounts, members, priced, protocols
 from scanner.answers.levels import levels
@@ -28,10 +31,12 @@ from scanner.answers.lists import (
     ticks,
 )
 from scanner.answers.proof import proof
+from scanner.answers.realised import liquidations
 
 __all__ = [
     "account",
     "at_risk_total",
+    "backtest",
     "band_accounts",
     "bands",
     "certificate",
@@ -41,6 +46,7 @@ __all__ = [
     "history",
     "levels",
     "leverage",
+    "liquidations",
     "members",
     "numbered",
     "positions",

@@ -278,7 +278,12 @@ class Chain:
         return History(self._node, self, addresses, topic0, way).logs(first, last)
 
     def tip_logs(
-        self, addresses: Sequence[bytes], topic0: Sequence[bytes], first: int
+        self,
+        addresses: Sequence[bytes],
+        topic0: Sequence[bytes],
+        first: int,
+        *,
+        way: Way = ANY,
     ) -> Iterator[LogChunk]:
         """The logs of each block from the pinned one down to `first`, asked by the block's hash.
 
@@ -286,7 +291,7 @@ class Chain:
         say that it lacks the block. Ends early where a node cannot be asked that way, or after 256
         blocks. Raises `ReadError`.
         """
-        return History(self._node, self, addresses, topic0, ANY).tip(first)
+        return History(self._node, self, addresses, topic0, way).tip(first)
 
     def widest_logs(self, addresses: Sequence[bytes], topic0: Sequence[bytes], first: int) -> int:
         """How many blocks a log request may span, tried from block `first` on; remembered."""

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 # The list that each answer is about; the first that it has becomes its table.
 _ROWS = (
+    "liquidations",
     "bands",
     "ticks",
     "levels",

@@ -11,6 +11,7 @@ doctor.py      doctor
 verify.py      verify
 serve.py       serve
 watch.py       watch
+liquidations.py liquidations, backtest
 
 Nothing heavy is imported before a command runs.
 """

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import FastAPI, Path, Query
 from starlette.responses import Response
 
-from scanner.outputs.api import filters, models, pasts, proofs
+from scanner.outputs.api import filters, happenings, models, pasts, proofs
 from scanner.outputs.api.answering import Answers
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -63,6 +63,18 @@ def declare(api: FastAPI, answers: Answers) -> None:
         """What changed in 1 h, 24 h and 7 d, and between the stored scans: a driver's ranges, debt,
         collateral and borrowers, or the whole chain's debt and the liquidity beside it."""
         return await answers("history", asked)
+
+    @get("/v1/liquidations", happenings.Liquidations)
+    async def liquidations(
+        asked: Annotated[filters.LiquidationFilters, Query()],
+    ) -> Response:
+        """Liquidations that happened, as far as they were read into the store."""
+        return await answers("liquidations", asked, any_scan=True)
+
+    @get("/v1/backtest", happenings.Backtest)
+    async def backtest(asked: Annotated[filters.BacktestFilters, Query()]) -> Response:
+        """What became of the ranges of earlier scans: liquidated, repaid, still there."""
+        return await answers("backtest", asked, any_scan=True)
 
     @get("/v1/certificate", proofs.Certificate)
     async def certificate(asked: Annotated[filters.OfScan, Query()]) -> Response:
