@@ -10,6 +10,7 @@ from scanner import borrowers, certificate
 from scanner.borrowers import BorrowerList
 from scanner.chain.connect import Node, connect
 from scanner.chain.pinned import Chain
+from scanner.core import weighted
 from scanner.deployments import ChainInfo, Fields, Market, chain_info, markets
 from scanner.deployments.pools import Pool, pools
 from scanner.errors import MarketError, Problem, UsageError
@@ -161,17 +162,26 @@ def require_shocks(asked: Sequence[str], surveys: Sequence[Survey], known: set[s
         found |= {f"driver:{name}" for name in survey.drivers}
         found |= {f"token:{token.symbol}" for token in survey.holdings.tokens}
     for shock in asked:
-        if shock not in found:
-            raise _unknown_shock(shock, found)
+        for one in _parts(shock):
+            if one not in found:
+                raise _unknown_shock(shock, one, found)
 
 
-def _unknown_shock(shock: str, known: set[str]) -> UsageError:
+def _parts(shock: str) -> list[str]:
+    """The shocks that a weighted one is made of; any other is its own."""
+    if not shock.startswith(weighted.PREFIX):
+        return [shock]
+    return [f"driver:{name}" for name in weighted.weights_of(shock)]
+
+
+def _unknown_shock(whole: str, shock: str, known: set[str]) -> UsageError:
     kind, _, name = shock.partition(":")
     names = sorted(one.partition(":")[2] for one in known if one.startswith(f"{kind}:"))
     folded = {one.casefold(): one for one in names}
     near = get_close_matches(name.casefold(), folded, 1)
     return UsageError(
-        f"nothing in the scanned markets follows {shock}",
+        f"nothing in the scanned markets follows {shock}"
+        + ("" if shock == whole else f", to which {whole} gives a weight"),
         known=", ".join(names) or "none",
         fix=f"did you mean {kind}:{folded[near[0]]}?"
         if near

@@ -122,7 +122,7 @@ def _exposed(name: str, exposure: Exposure, rows: I64) -> Columns:
     shock, side = exposure.shock, exposure.side[rows]
     raw = digits(exposure.raw[rows])
     raw[side == 0] = ""
-    dollars, nothing = shock.kind != "market", np.full(len(rows), np.nan)
+    dollars, nothing = not shock.relative, np.full(len(rows), np.nan)
     price = exposure.price[rows] if dollars else nothing
     feeds, of = exposure.raw_feeds()
     address = np.array(["0x" + f.address.hex() if f.address else "" for f in feeds], object)

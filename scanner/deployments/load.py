@@ -11,7 +11,7 @@ from . import _toml, pools
 from .drivers import NONE, driver_tables, usd_feeds
 
 FOLDER = Path(__file__).parent
-NOT_MARKETS = {"chains.toml", "feeds.toml", "pools.toml", "tokens.toml"}
+NOT_MARKETS = {"chains.toml", "feeds.toml", "pools.toml", "stablecoins.toml", "tokens.toml"}
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _DRIVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}")

@@ -84,6 +84,7 @@ def show_levels(
             Column("positions", _positions(document, rows), rank=3),
             Column("this tick", _dollars(document, rows, "tick_collateral_at_risk_usd"), rank=2),
             *barred_column(rows),
+            Column("strength", [words.strength(row["strength"]) for row in rows], rank=7),
         ],
         wide=wide,
     )

@@ -8,6 +8,7 @@ afresh in every scan: it moves the health of everybody and touches no account.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +16,16 @@ import numpy.typing as npt
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
 from scanner.core import callability
+from scanner.core.integers import Integers
 from scanner.deployments import driver_tables
 from scanner.errors import MarketError, Problem, ReadError
 
 from ._aave_market import AaveMarket, EModes, Reserves
 from ._aave_rules import BASE_UNIT, LATEST_REVISION, Rules, rules_of
 from ._asking import every, raw
-from ._drivers import followings
-from ._feeds import trace
+from ._drivers import Following, followings
+from ._probe import asked_by, pairs_of, probed
+from ._roots import candidates
 from ._text import clean_symbol
 
 I64 = npt.NDArray[np.int64]
@@ -45,11 +48,13 @@ def read_market(
     pool: bytes,
     declared: Mapping[bytes, str | None],
     newest: int = LATEST_REVISION,
+    feeds: Mapping[str, bytes] = MappingProxyType({}),
 ) -> AaveMarket:
     """The pool's configuration, indices, prices and totals at the pinned block.
 
-    `declared` are the deployments file's drivers by token address; a pool whose revision is above
-    `newest` is read by the rules of that one and checked whole.
+    `declared` are the deployments file's drivers by token address, `feeds` the chain's dollar feeds
+    by driver; a pool whose revision is above `newest` is read by the rules of that one and checked
+    whole.
 
     Raises
     ------
@@ -84,6 +89,17 @@ def read_market(
     reserves = _read_reserves(chain, protocol, name, pool, raw(oracle), rules, listed, problems)
     none = np.zeros(0, np.int64)
     no_emodes = EModes(none, none, none, np.zeros((0, len(reserves)), np.bool_))
+    following = follow_prices(
+        chain,
+        (protocol, name),
+        raw(oracle),
+        (reserves.address, reserves.symbol, reserves.source),
+        reserves.price,
+        BASE_UNIT,
+        declared,
+        feeds,
+        problems,
+    )
     return AaveMarket(
         protocol=protocol,
         name=name,
@@ -96,19 +112,7 @@ def read_market(
         timestamp=chain.block.timestamp,
         reserves=reserves,
         emodes=no_emodes,
-        following=tuple(
-            followings(
-                chain.chain_id,
-                reserves.address,
-                reserves.symbol,
-                reserves.source,
-                reserves.price,
-                BASE_UNIT,
-                trace(chain, reserves.source),
-                declared,
-                driver_tables(),
-            )
-        ),
+        following=following,
         problems=tuple(problems),
         watched=rules.sentinel and _forbidden(chain, raw(provider)),
     )
@@ -129,6 +133,32 @@ def _forbidden(chain: Chain, provider: bytes) -> bool:
         return False
     [allowed] = chain.read([Call(raw(address), _SENTINEL, "isLiquidationAllowed")])
     return isinstance(allowed, Failed) or not allowed
+
+
+def follow_prices(
+    chain: Chain,
+    where: tuple[str, str],
+    oracle: bytes,
+    reserves: tuple[list[bytes], list[str], list[bytes]],
+    prices: Integers,
+    unit: int,
+    declared: Mapping[bytes, str | None],
+    feeds: Mapping[str, bytes],
+    problems: list[Problem],
+) -> tuple[Following, ...]:
+    """What each reserve follows; `reserves` are addresses, symbols and price sources."""
+    addresses, symbols, sources = reserves
+    reads = [Call(oracle, _ORACLE, "getAssetPrice", (address,)) for address in addresses]
+    graph, roots = candidates(chain, sources, reads, feeds)
+    asked = asked_by(reads, [int(price) for price in prices])
+    found = probed(chain, roots, asked, where, problems, pairs_of(graph, roots, sources))
+    paths = {one: graph.path(one) for one in graph.getters}
+    tables, seen = driver_tables(), None if found is None else found.seen
+    return tuple(
+        followings(
+            chain.chain_id, addresses, symbols, sources, prices, unit, paths, declared, tables, seen
+        )
+    )
 
 
 def with_emodes(chain: Chain, market: AaveMarket, used: Iterable[int]) -> AaveMarket:

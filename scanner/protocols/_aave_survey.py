@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
-from scanner.chain.pinned import Chain
+from scanner.chain.pinned import Chain, Source
 from scanner.core import callability, integers
 from scanner.core.positions import Exposure, FirstCalls, Holdings, Token, at_risk
 from scanner.core.rounding import to_cents
@@ -28,14 +28,16 @@ from ._aave_rules import (
     healthy,
     ray_mul,
 )
-from ._drivers import shock_of
+from ._drivers import lines, shock_of
 from ._sample import chosen as sample
+from ._trials import Asking, Told, distinct, least, rows_told
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
 _POOL = abi.load("aave_v3_pool")
+_FACTOR = 5  # the word of getUserAccountData that is the health factor
 
 # Stable debt grows at each borrower's own rate, its total at the average rate: their sums part by
 # a second-order term. A percent is far above it and far below a lost borrower that matters.
@@ -127,6 +129,27 @@ class AaveSurvey:
         answer = np.where(now, shock.present, found.raw - found.side)[positions].astype(np.int64)
         return _calls(self.book, positions, shock, answer)
 
+    def trials(self, exposure: Exposure, positions: I64, answers: integers.Integers) -> Asking:
+        """getUserAccountData, every moving token's own source told what the shock makes of it."""
+        shock, reserves = exposure.shock, self.market.reserves
+        sources, place = distinct([Source(address) for address in reserves.source])
+        told = Told(len(positions), sources)
+        rows, trial = rows_told(self.book.starts, positions)
+        moves = shock.quoted[self.book.legs.token[rows]]
+        rows, trial = rows[moves], trial[moves]
+        token = self.book.legs.token[rows]
+        told.tell(trial, place[token], shock.prices(token, answers[trial]))
+        return Asking(
+            sources=sources,
+            answers=told.answers,
+            targets=np.frombuffer(self.market.pool, np.uint8),
+            data=abi.pack(_POOL.selector("getUserAccountData"), self.book.accounts[positions]),
+            words=1,
+            skip=_FACTOR,
+            verdict=least(WAD),
+            cannot=told.cannot,
+        )
+
     def parity(self, chain: Chain, count: int | None) -> Parity:
         """Our health factors and totals against `getUserAccountData` at the same block.
 
@@ -192,7 +215,17 @@ def _holdings(
         protocol=market.protocol,
         market=market.name,
         tokens=[
-            Token(address, symbol, int(unit), float(price / market.dollar), f.driver, f.source)
+            Token(
+                address,
+                symbol,
+                int(unit),
+                float(price / market.dollar),
+                f.driver,
+                f.source,
+                f.sensitivity,
+                f.curve,
+                lines(f.roots),
+            )
             for address, symbol, unit, price, f in zip(
                 reserves.address,
                 reserves.symbol,

@@ -21,7 +21,7 @@ from ._asking import every, raw
 from ._comet_rules import PRICE, accrued_index
 from ._drivers import driver_of, is_own
 from ._feeds import Path
-from ._sum_book import Quotes
+from ._quotes import Quotes
 from ._text import clean_symbol
 from ._usd import usd_feeds
 
@@ -139,6 +139,13 @@ def _collaterals(chain: Chain, comet: bytes, infos: Sequence[Any]) -> tuple[Coll
         )
         for address, symbol, info, total in zip(addresses, symbols, infos, totals, strict=True)
     )
+
+
+def quotes_at(chain: Chain, market: CometMarket) -> Quotes:
+    """The market's prices at another block, by the same feeds."""
+    base = market.quotes.tokens[-1]
+    told = (base.address, market.quotes.feeds[-1].address, market.base_scale)
+    return _quotes(chain, market.protocol, market.row, market.collaterals, told)[0]
 
 
 def _quotes(

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
-from scanner.chain.pinned import Call, Chain, Failed
+from scanner.chain.pinned import Call, Chain, Failed, Source
 from scanner.core import callability
 from scanner.core.integers import Integers
 from scanner.core.legs import Legs
@@ -23,7 +23,8 @@ from ._compound_columns import Columns, columns_of
 from ._compound_market import CompoundMarket
 from ._compound_rules import EXP
 from ._sample import chosen
-from ._sum_book import SumBook, edges, pairs, worth_of
+from ._sum_book import SumBook, edges, pairs, told_prices, worth_of
+from ._trials import Asking, zero
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -31,6 +32,7 @@ F64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
 _COMPTROLLER, _CTOKEN = abi.load("compound_comptroller"), abi.load("compound_ctoken")
+_ORACLE = abi.load("compound_oracle")
 
 # Every accrual and repayment cuts, so the sum of debts and totalBorrows part slowly. A hundred
 # thousandth is far above it and far below a lost borrower that matters.
@@ -96,6 +98,25 @@ class CompoundSurvey:
     def _worth_of_tokens(self) -> F64:
         legs, size = self.book.legs, len(self.market.quotes.tokens)
         return np.bincount(legs.token, legs.value, size).astype(np.float64)
+
+    def trials(self, exposure: Exposure, positions: I64, answers: Integers) -> Asking:
+        """getAccountLiquidity, all interest accrued before it; the oracle told for each cToken."""
+        market = self.market
+        ask = _ORACLE.selector("getUnderlyingPrice")
+        sources = [Source(market.oracle, ask + bytes(12) + one.address) for one in market.ctokens]
+        # A coin without a market (VAI) has a price of its own that nobody is asked for.
+        sources += [Source(bytes(20))] * (len(market.quotes.tokens) - len(sources))
+        told = told_prices(self.book, exposure.shock, sources, positions, answers)
+        return Asking(
+            sources=told.sources,
+            answers=told.answers,
+            targets=np.frombuffer(market.comptroller, np.uint8),
+            data=abi.pack(_COMPTROLLER.selector("getAccountLiquidity"), self.accounts[positions]),
+            words=3,
+            once=[(call.address, call.encoded()) for call in self._accruals()],
+            verdict=zero(2, without_error=0),
+            cannot=told.cannot,
+        )
 
     def parity(self, chain: Chain, count: int | None) -> Parity:
         """Our collateral and debt against getAccountLiquidity, all interest accrued before it.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scanner.outputs import proof_words
 from scanner.outputs.callability import beside, not_callable
 from scanner.outputs.document import holds
 from scanner.outputs.site import figures, names
@@ -186,6 +187,7 @@ def certificate(scan: Scan, chain_option: str) -> Context:
         + (f" {len(totals) - _TOTALS:,} more in the files below." * (len(totals) > _TOTALS)),
         "beside": _beside(scan),
         "waiting": _waiting(scan),
+        "proof": _proof(scan),
         "problems": said,
         "command": f"bandscan scan --chain {chain_option} --block {document['block']['number']}"
         " --verify all",
@@ -198,6 +200,21 @@ def _beside(scan: Scan) -> list[str]:
     """A line per driver whose feed tells its age, or that a pool is listed for."""
     told = [(symbol(row["driver"]), beside(row)) for row in scan.document["drivers"]]
     return [f"{name}: {text}" for name, text in told if text][:_BESIDE]
+
+
+def _proof(scan: Scan) -> Context | None:
+    """What the protocols said about the prices; None where nobody asked them."""
+    told = scan.proof
+    if told is None or told["verified"] is None:
+        return None
+    rows = [
+        {
+            "name": f"{names.protocol(row['protocol'])}, {symbol(row['driver'])}",
+            "cells": [f"{row[key]:,}" for key in ("positions", "proven", "off", "cannot")],
+        }
+        for row in (proof_words.summed(told["proof"]) if told["verified"] == "prices" else [])
+    ]
+    return {"said": one_line(proof_words.sentence(told)), "rows": rows}
 
 
 def _markets(scan: Scan) -> list[Context]:
