@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scanner.core import weighted
-from scanner.core.strength import strengthened
 from scanner.errors import ScanGone, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +34,19 @@ class Stored:
     snapshot: "Snapshot"
     document: Mapping[str, Any]
     newer: int | None
+
+    @property
+    def grouping(self) -> Mapping[str, Any] | None:
+        """What an answer says of a file of groups; None where none was given (`grouping.py`)."""
+        return None
+
+    def groups_named(self) -> Sequence[str]:
+        """The names that a file of groups gives."""
+        return ()
+
+    def alias(self, address: str) -> str:
+        """What an address is called as an owner."""
+        return address
 
     @property
     def scan_id(self) -> str:
@@ -255,7 +267,8 @@ def account_rows(stored: Stored, address: str) -> tuple[list[dict[str, Any]], li
     from scanner.outputs.phrases import spot
 
     positions = stored.positions
-    mine = positions[(positions["account"] == address) | (positions["owner"] == address)].copy()
+    owned = positions["owner"].isin([address, stored.alias(address)])
+    mine = positions[(positions["account"] == address) | owned].copy()
     price = mine["liquidation_price_usd"].fillna(mine["liquidation_ratio"])
     present = mine["driver"].map(lambda name: spot(stored.document, name) or 1.0)
     mine["distance"] = price / present.astype(float) - 1
@@ -303,6 +316,8 @@ def _strengthened(document: dict[str, Any]) -> Mapping[str, Any]:
     try:
         if all("strength" in row for row in rows):
             return document
+        from scanner.core.strength import strengthened  # numpy, which nobody's help needs
+
         ticks, bands = strengthened(document["ticks"], document["bands"])
     except (LookupError, TypeError, ValueError, AttributeError, MemoryError):
         return document

@@ -56,6 +56,34 @@ def members(stored: Stored, band: Row) -> "pd.DataFrame":
     return found
 
 
+def subtotals(stored: Stored, frame: "pd.DataFrame") -> list[Answer]:
+    """What each group of the file of groups has in these positions, the most at risk first.
+
+    `nearest`: the price of its position that is nearest to spot [USD; a ratio under the market
+    shock].
+    """
+    names = set(stored.groups_named())
+    rows = []
+    for name, mine in frame[frame["owner"].isin(names)].groupby("owner"):
+        sums = {
+            key: summed(mine[key].to_numpy(np.float64))
+            for key in ("collateral_usd", "debt_usd", "collateral_at_risk_usd", "seizable_usd")
+        }
+        nearest = mine.iloc[int(mine["distance"].abs().to_numpy().argmin())]
+        price = nearest["liquidation_price_usd"]
+        rows.append(
+            {
+                "group": str(name),
+                "positions": len(mine),
+                "accounts": int(mine["account"].nunique()),
+                **sums,
+                "nearest": float(nearest["liquidation_ratio"] if price != price else price),
+                "distance": float(nearest["distance"]),
+            }
+        )
+    return sorted(rows, key=lambda row: (-row["collateral_at_risk_usd"], row["group"]))
+
+
 def protocols(stored: Stored, driver: str) -> Answer:
     """A driver's collateral at risk by protocol: all of it, and within 10, 20, 30 % of spot."""
     spot = present(stored, driver)

@@ -7,7 +7,7 @@ import numpy as np
 
 from scanner import reading
 from scanner.answers.head import head
-from scanner.answers.holders import SIDES, is_ratio, members, priced
+from scanner.answers.holders import SIDES, is_ratio, members, priced, subtotals
 from scanner.answers.reach import driver_of
 from scanner.answers.reach import reach as _reach
 from scanner.core.levels import Side
@@ -138,6 +138,7 @@ def positions(
         "driver": driver,
         "matching": len(found),
         "already_liquidatable": already,
+        **({} if stored.grouping is None else {"groups": subtotals(stored, found)}),
         "positions": reading.records(page),
     }
 

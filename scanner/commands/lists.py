@@ -17,6 +17,7 @@ _NEAR = 0.3  # ticks in a terminal: so far around spot
 @click.command(short_help="Price ranges with far more at risk than around them.")
 @click.argument("driver")
 @options.side
+@options.group
 @options.reading
 def bands(driver: str, side: str | None, wide: bool, **given: Any) -> int:
     """The price ranges that hold far more collateral at risk than their surroundings."""
@@ -39,6 +40,7 @@ def bands(driver: str, side: str | None, wide: bool, **given: Any) -> int:
 @click.argument("driver")
 @options.prices
 @options.side
+@options.group
 @options.reading
 def ticks(
     driver: str, low: float | None, high: float | None, side: str | None, wide: bool, **given: Any
@@ -72,6 +74,7 @@ def ticks(
 @options.side
 @options.band
 @options.order
+@options.group
 @options.reading
 def positions(
     driver: str,
@@ -96,6 +99,7 @@ def positions(
     )
 
     def show(screen: "Screen") -> None:
+        from scanner.outputs.grouped import show_groups
         from scanner.outputs.terminal import show_positions
 
         show_positions(
@@ -107,6 +111,8 @@ def positions(
             of=answer["matching"],
             already=answer["already_liquidatable"],
         )
+        if "groups" in answer:
+            show_groups(screen, stored.document, answer["groups"], wide=wide)
 
     return tell(stored, given, show, answer)
 
@@ -114,6 +120,7 @@ def positions(
 @click.command(short_help="One account: its legs and the prices that liquidate it.")
 @click.argument("address", type=arguments.Account())
 @options.reach
+@options.group
 @options.reading
 def account(address: str, driver: str | None, reach: float | None, wide: bool, **given: Any) -> int:
     """What one account holds and owes, and which prices liquidate it.

@@ -25,7 +25,7 @@ Pay = Callable[[Any, str, str, str, int], None]  # chain, account, kind, symbol,
 RAY = 10**27
 # The part of an amount that makes the difference; Aave v2 cuts an average weight, by digits that a
 # scan does not keep where it is a whole number of basis points.
-LESS = {"aave_v2": 200}
+LESS = {"aave_v2": 50}
 
 
 def compound(ground: Ground) -> Compound:
