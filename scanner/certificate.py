@@ -36,7 +36,7 @@ def of(scanned: Sequence[tuple[str, str, Survey, Parity]]) -> Certificate:
     for protocol, market, survey, parity in scanned:
         where = {"protocol": protocol, "market": market}
         proof.identities += _identities(survey.identities, where, proof)
-        proof.parity += _parity_rows(parity, where)
+        proof.parity += parity_rows(parity, where)
         proof.problems += _parity_problems(parity, protocol, market)
         proof.unknown += [_unknown(row, where) for row in survey.unknown]
         rows = _markets(survey, parity, where)
@@ -133,7 +133,7 @@ def _identities(
     return rows
 
 
-def _parity_rows(parity: Parity, where: dict[str, str]) -> list[dict[str, Any]]:
+def parity_rows(parity: Parity, where: dict[str, str]) -> list[dict[str, Any]]:
     """One row, or one of each isolated market."""
     parts = parity.parts or ((where["market"], parity),)
     return [

@@ -7,8 +7,9 @@ differ (`Batch`). The program goes through them for as long as there is gas, and
     number | parent hash | time | chain id | trials done | gas at the start
     for each trial:  how it went (below) | the words asked for
 
-How it went, from the low end: a byte of flags (1: succeeded; 2: a feed was not told), the length of
-the reply (4 bytes), the gas it took (8), the gas there was (8).
+How it went, from the low end: a byte of flags (1: the last call succeeded; 2: a feed was not told;
+4: a call before it failed), the length of the reply (4 bytes), the gas it took (8), the gas there
+was (8).
 
 Everything a trial writes is gone before the next one if it is `undone`: the program then calls
 itself and reverts. Otherwise the last call is a static one, and only the calls before it write.
@@ -142,8 +143,8 @@ class Batch:
             a.push(0).push(inner).op("MSTORE").push(0).push(inner + 32).op("MSTORE")
             a.push(64 + 32 * self._reply).push(inner).push(lay.length).push(_RECORD).push(0)
             a.op("ADDRESS").op("GAS").op("CALL").op("POP")
-            a.push(inner).op("MLOAD")
-            _and_flags(a)
+            a.push(inner).op("MLOAD").push(_FLAGS).op("MLOAD").push(2).op("AND").op("OR")
+            a.push(_FLAGS).op("MSTORE")
             a.push(inner + 32).op("MLOAD")
         else:
             self._calls(a, "STATICCALL")
@@ -214,7 +215,11 @@ class Batch:
                 a.push(0)
             a.push(_RECORD + asked.target).op("MLOAD").push(96).op("SHR").op("GAS")
             a.op(last if final else "CALL")
-            _and_flags(a)
+            if final:
+                _and_flags(a)
+            else:
+                a.op("ISZERO").push(2).op("SHL").push(_FLAGS).op("MLOAD").op("OR")
+                a.push(_FLAGS).op("MSTORE")
 
 
 def _add(a: Assembler, variable: int, amount: int) -> None:

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from .callability import CALLABLE
 from .curves import Curve
 from .integers import Integers
 from .legs import Legs
@@ -55,6 +56,23 @@ class Token:
 
 
 @dataclass(frozen=True)
+class FirstCalls:
+    """The first liquidation call on each position at the block's own prices.
+
+    Attributes
+    ----------
+    barred : uint8 array
+        Why it cannot be made (`callability.REASONS`), 0 where it can; of no meaning where a
+        position is not liquidatable at the block.
+    seizable : float64 array
+        What it may take; 0 where it cannot be made. [USD, whole cents]
+    """
+
+    barred: U8
+    seizable: F64
+
+
+@dataclass(frozen=True)
 class Holdings:
     """The positions with debt of one market, at one block.
 
@@ -77,6 +95,9 @@ class Holdings:
         (Morpho's ids, Maker's ilks); empty where there is but one.
     place : int64 array, shape (positions,), or None
         Which of `markets` a position is in.
+    now : FirstCalls or None
+        What one call may take at present of those liquidatable at the block, whatever the driver;
+        None: nobody asked.
     """
 
     protocol: str
@@ -90,6 +111,7 @@ class Holdings:
     liquidatable: Bool
     markets: tuple[str, ...] = ()
     place: I64 | None = None
+    now: FirstCalls | None = None
 
     def market_names(self) -> list[str]:
         """The markets that the positions may be in; `place_of` points into them."""
@@ -130,8 +152,8 @@ class Exposure:
     seizable : float64 array
         What the first liquidation call may take one unit beyond p* (at present prices for the
         already liquidatable). [USD, whole cents]
-    callable : bool array
-        Whether any pair can be called there.
+    barred : uint8 array
+        Why no pair can be called there, as a place in `callability.REASONS`; 0 where one can.
     early : float64 array or None
         Where an earlier, partial liquidation begins that the position has let happen (Morpho's
         pre-liquidation), over the present answer; NaN where there is none.
@@ -146,10 +168,15 @@ class Exposure:
     ratio: F64
     at_risk: F64
     seizable: F64
-    callable: Bool
+    barred: U8
     early: F64 | None = None
     feeds: tuple[Feed, ...] = ()
     feed: I64 | None = None
+
+    @property
+    def callable(self) -> Bool:
+        """Whether any pair can be called one unit beyond p*, or at present if liquidatable now."""
+        return np.asarray(self.barred == CALLABLE, np.bool_)
 
     def raw_feeds(self) -> tuple[tuple[Feed, ...], I64]:
         """The feeds that `raw` counts in, and each position's. Shape (positions,)."""

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
+from scanner.core import callability
 from scanner.core.integers import Integers
 from scanner.deployments import driver_tables
 from scanner.errors import MarketError, Problem, ReadError
@@ -34,6 +35,7 @@ _TOKEN = abi.load("aave_v3_token")
 _ORACLE = abi.load("aave_v3_oracle")
 _PROVIDER = abi.load("aave_v3_addresses_provider")
 _ERC20 = abi.load("erc20")
+_SENTINEL = abi.load("aave_v3_sentinel")
 
 _answers = partial(every, doubt="is this no Aave v3 pool?")
 _NO_ADDRESS = bytes(20)
@@ -112,7 +114,25 @@ def read_market(
         emodes=no_emodes,
         following=following,
         problems=tuple(problems),
+        watched=rules.sentinel and _forbidden(chain, raw(provider)),
     )
+
+
+def _forbidden(chain: Chain, provider: bytes) -> bool:
+    """Whether the provider's price oracle sentinel forbids liquidations, if it has one.
+
+    Source: v3.0 to v3.6 ValidationLogic.validateLiquidationCall (a position below a health factor
+    of 0.95 may be liquidated all the same); PriceOracleSentinel.isLiquidationAllowed: on an L2 not
+    while its sequencer is down, nor in the grace period after it. A sentinel that reverts makes
+    the pool's call revert, and so does a provider that does.
+    """
+    [address] = chain.read([Call(provider, _PROVIDER, "getPriceOracleSentinel")])
+    if isinstance(address, Failed):
+        return True  # the pool asks the same
+    if not any(raw(address)):
+        return False
+    [allowed] = chain.read([Call(raw(address), _SENTINEL, "isLiquidationAllowed")])
+    return isinstance(allowed, Failed) or not allowed
 
 
 def follow_prices(
@@ -258,8 +278,7 @@ def _read_reserves(
             f"a reserve has {int(decimals.max())} decimals; up to 18 are supported",
             market=f"{protocol}/{name}",
         )
-    active, paused = field(56, 56) == 1, field(60, 60) == 1
-    in_grace = np.array([g >= chain.block.timestamp for g in grace]) & rules.grace
+    in_grace = np.array([g >= chain.block.timestamp for g in grace], np.bool_) & rules.grace
     return Reserves(
         number=np.array([row[7] for row in data], np.int64),
         address=addresses,
@@ -271,7 +290,11 @@ def _read_reserves(
         bonus=field(32, 47),
         fee=field(152, 167),
         category=field(168, 175) if rules.category_emode else np.zeros(len(data), np.int64),
-        callable=active & ~paused & ~in_grace,
+        barred=callability.first_of(
+            (field(56, 56) == 0, callability.INACTIVE),
+            (field(60, 60) == 1, callability.PAUSED),
+            (in_grace, callability.GRACE),
+        ),
         income=[int(v) for v in columns["getReserveNormalizedIncome"]],
         debt_index=[int(v) for v in columns["getReserveNormalizedVariableDebt"]],
         collateral_token=[raw(row[8]) for row in data],

@@ -66,6 +66,7 @@ class CompoundMarket:
     close_factor: int
     incentive: int
     problems: tuple[Problem, ...]
+    paused: bool = False  # Venus' protocolPaused: nothing of the pool moves
 
 
 def listed(chain: Chain, protocol: str, row: Market) -> tuple[bytes, bytes, list[bytes]]:
