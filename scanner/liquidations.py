@@ -209,23 +209,20 @@ class Reader:
         """The same blocks' logs by other ways, and which ways there were."""
         chain, where, what = self._chain, wanted.addresses, wanted.topics
         found: list[LogChunk] = []
-        last = logs.last
-        if last == chain.block.number:
-            lowest = max(logs.first, last - TIP + 1)
+        if logs.last == chain.block.number:
+            # Asked by its hash, a node that is behind has to say that it lacks a block.
+            lowest = max(logs.first, logs.last - TIP + 1)
             for one in chain.tip_logs(where, what, lowest, way=Way(whole=True)):
                 found.append(one)
-                last = one.first - 1
-                if len(one) and chain.block.number - last >= LEAST_TIP:
+                if len(one) and chain.block.number - one.first + 1 >= LEAST_TIP:
                     break
-        if logs.first > last:
-            return found, TWICE
         other = self._node.another("eth_getLogs")
         ways = [(TWICE, Way(whole=True, loose=True))]
         if other is not None:
             ways.insert(0, (TWO, Way(whole=True, only=other)))
         for how, way in ways:
             try:
-                return [*found, *chain.logs(where, what, logs.first, last, way=way)], how
+                return [*found, *chain.logs(where, what, logs.first, logs.last, way=way)], how
             except ReadError:  # it cannot: another way, or none
                 continue
         return found, ONCE
