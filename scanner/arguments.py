@@ -43,16 +43,23 @@ class Block(ParamType):
 
 
 class Shock(ParamType):
-    """Which prices move together."""
+    """Which prices move together, spelled in its one way."""
 
-    name = "driver:X|token:SYMBOL|market"
+    name = "driver:X|token:SYMBOL|market|shock:X=1,Y=0.8"
 
     def convert(self, value: Any, param: Parameter, ctx: Context) -> str:
         text = str(value)
-        if not re.fullmatch(r"market|(driver|token):\S+", text):
+        if not re.fullmatch(r"market|(driver|token|shock):\S+", text):
             hint = f"; did you mean driver:{text}?" if re.fullmatch(r"\w+", text) else ""
-            self.fail(f'"{text}" is not driver:X, token:SYMBOL or market{hint}', param, ctx)
-        return text
+            hint = f"; did you mean shock:{text}?" if re.fullmatch(r"\S+=\S+", text) else hint
+            kinds = "driver:X, token:SYMBOL, market or shock:X=1,Y=0.8"
+            self.fail(f'"{text}" is not {kinds}{hint}', param, ctx)
+        from scanner.core.weighted import canonical
+
+        try:
+            return canonical(text)
+        except ValueError as error:
+            return self.fail(f'"{text}": {error}', param, ctx)
 
 
 class Verify(ParamType):
@@ -178,7 +185,8 @@ def shocks(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
     """Each shock once. Two of one name would be one driver in the result, its positions twice."""
     named: dict[str, str] = {}
     for shock in value:
-        name = shock.partition(":")[2] or shock
+        kind, _, name = shock.partition(":")
+        name = shock if kind == "shock" else name or shock
         if named.setdefault(name, shock) != shock:
             text = f"{named[name]} and {shock} have one name: scan them one after the other"
             raise click.BadParameter(text, ctx, param)

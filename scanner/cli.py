@@ -33,6 +33,7 @@ from scanner.commands import (
     report,
     scan,
     serve,
+    verify,
     watch,
 )
 from scanner.errors import BandscanError
@@ -119,6 +120,7 @@ for _command in (
     accounts.accounts,
     doctor.doctor,
     report.report,
+    verify.verify,
     serve.serve,
     watch.watch,
     liquidations.liquidations,

@@ -8,6 +8,7 @@
     │   └── ScanGone         a stored scan was removed by retention while it was read
     ├── ReadError            reading stopped half way; what was found is kept (exit 3)
     │   ├── StateGone        no endpoint has the state of the pinned block any more
+    │   ├── OverridesRefused no endpoint takes the state overrides that a trial needs
     │   └── Reorganised      the pinned block left the chain while it was read
     └── EndpointError        no endpoint usable before anything was read (exit 4)
 
@@ -81,6 +82,10 @@ class ReadError(BandscanError):
 
 class StateGone(ReadError):
     """No endpoint keeps the state of the pinned block any more: it has grown too old."""
+
+
+class OverridesRefused(ReadError):
+    """No endpoint takes state overrides: the protocols cannot be asked about other prices."""
 
 
 class Reorganised(ReadError):

@@ -1,7 +1,7 @@
 """What a request means: chain, endpoints, markets, shocks; all refusals come before any storing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ from scanner import borrowers, certificate
 from scanner.borrowers import BorrowerList
 from scanner.chain.connect import Node, connect
 from scanner.chain.pinned import Chain
+from scanner.core import weighted
 from scanner.deployments import ChainInfo, Fields, Market, chain_info, markets
+from scanner.deployments.pools import Pool, pools
 from scanner.errors import MarketError, Problem, UsageError
 from scanner.protocols import SOME, Adapter, Survey, adapters, optional_fields
 from scanner.store.retention import DAYS
@@ -73,7 +75,8 @@ def connected(request: Request) -> tuple[Node, ChainInfo]:
 class Opening:
     """The pinned chain, its markets there, and what had to be left out.
 
-    `unread` are the document's rows of the markets left out, `shocks` all that something follows.
+    `unread` are the document's rows of the markets left out, `shocks` all that something follows,
+    `pools` what drivers' prices are held against.
     """
 
     chain: Chain
@@ -82,6 +85,7 @@ class Opening:
     unread: list[dict[str, Any]]
     shocks: set[str]
     people: BorrowerList | None = None
+    pools: Mapping[str, Pool] = field(default_factory=dict)
 
 
 def opened(
@@ -123,7 +127,8 @@ def opened(
     if SOME not in known:  # else it shows once the accounts are read
         require_shocks(request.shocks, (), known)
     problems, unread = [problem for problem, _ in failed], [row for _, row in failed]
-    return Opening(chain, found, problems, unread, known, people)
+    listed_pools = pools(info.chain_id, request.deployments)
+    return Opening(chain, found, problems, unread, known, people, listed_pools)
 
 
 def listed(request: Request, info: ChainInfo) -> list[Market]:
@@ -157,17 +162,26 @@ def require_shocks(asked: Sequence[str], surveys: Sequence[Survey], known: set[s
         found |= {f"driver:{name}" for name in survey.drivers}
         found |= {f"token:{token.symbol}" for token in survey.holdings.tokens}
     for shock in asked:
-        if shock not in found:
-            raise _unknown_shock(shock, found)
+        for one in _parts(shock):
+            if one not in found:
+                raise _unknown_shock(shock, one, found)
 
 
-def _unknown_shock(shock: str, known: set[str]) -> UsageError:
+def _parts(shock: str) -> list[str]:
+    """The shocks that a weighted one is made of; any other is its own."""
+    if not shock.startswith(weighted.PREFIX):
+        return [shock]
+    return [f"driver:{name}" for name in weighted.weights_of(shock)]
+
+
+def _unknown_shock(whole: str, shock: str, known: set[str]) -> UsageError:
     kind, _, name = shock.partition(":")
     names = sorted(one.partition(":")[2] for one in known if one.startswith(f"{kind}:"))
     folded = {one.casefold(): one for one in names}
     near = get_close_matches(name.casefold(), folded, 1)
     return UsageError(
-        f"nothing in the scanned markets follows {shock}",
+        f"nothing in the scanned markets follows {shock}"
+        + ("" if shock == whole else f", to which {whole} gives a weight"),
         known=", ".join(names) or "none",
         fix=f"did you mean {kind}:{folded[near[0]]}?"
         if near

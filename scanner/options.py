@@ -51,6 +51,13 @@ Examples:
   bandscan doctor --chain base --json
 """
 
+VERIFY_EXAMPLES = """\b
+Examples:
+  bandscan verify --rpc http://localhost:8545
+  bandscan verify ETH --band 1 --rpc http://localhost:8545
+  bandscan verify --account 0x0000000000000000000000000000000000000001 --json
+"""
+
 
 def _default_store() -> Path:
     from scanner.store import default_directory
@@ -268,6 +275,46 @@ reading = _all(
     click.option("--wide", is_flag=True, help="All columns and full addresses, at any width."),
 )
 
+verifying = _all(
+    click.option(
+        "--account",
+        type=arguments.Account(),
+        metavar="ADDRESS",
+        help="Only the prices of this account, or of what it owns.",
+    ),
+    click.option(
+        "--band",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Only the members of the driver's band or wall of that number.",
+    ),
+    click.option("--all", "every", is_flag=True, help="Every price; the default."),
+    chain("Which chain; needed only where the store holds several."),
+    _rpc,
+    click.option(
+        "--deployments",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="The file that the scan was given, where it was given one.",
+    ),
+    store,
+    click.option(
+        "--patience",
+        type=arguments.Positive("SECONDS"),
+        default=600.0,
+        show_default=True,
+        help="How long to wait without progress before stopping.",
+    ),
+    _json("JSON instead of a table, to a file, or to stdout where none is named."),
+    click.option(
+        "--stats",
+        "stats_to",
+        type=arguments.Target(),
+        help="Facts of this run (requests, trials in each) as JSON.",
+    ),
+    click.option("--wide", is_flag=True, help="All columns and full addresses, at any width."),
+)
+
 side = click.option(
     "--side",
     type=click.Choice(["long", "short"]),
@@ -277,6 +324,23 @@ side = click.option(
 prices = _all(
     click.option("--from", "low", type=arguments.Positive("PRICE"), help="From this price. [USD]"),
     click.option("--to", "high", type=arguments.Positive("PRICE"), help="Up to this price. [USD]"),
+)
+
+group = click.option(
+    "--group",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Accounts of one owner, a line `account,group` each: they count as one account, and bands"
+    " are found anew so.",
+)
+
+reach = _all(
+    click.option("--driver", metavar="NAME", help="Only what this driver does to the account."),
+    click.option(
+        "--reach",
+        type=arguments.Positive("PRICE"),
+        help="What to repay, or to add, so that the liquidation price moves to this one. [USD]",
+    ),
 )
 
 band = click.option(

@@ -16,6 +16,7 @@ _ROWS = (
     "drivers",
     "scans",
     "certificate",
+    "proof",
     "chains",
 )
 

@@ -7,9 +7,10 @@ from typing import Any
 from scanner.client.answer import Answer
 from scanner.client.errors import Refused, ServiceError
 from scanner.client.network import Http, decoded
+from scanner.core.weighted import named
 from scanner.errors import UsageError
 
-_OF_THE_SITE = ("drivers", "certificate", "scans")
+_OF_THE_SITE = ("drivers", "certificate", "proof", "scans")
 
 
 class SiteSource:
@@ -30,7 +31,7 @@ class SiteSource:
                 f"A site has no answer to that: {what}.",
                 fix="filters, accounts and all that is no scan are the server's: connect() to one",
             )
-        if name in _OF_THE_SITE:
+        if name in _OF_THE_SITE or (name == "history" and driver is None):
             return self._document(f"/v1/{name}.json")
         if driver is None:
             raise UsageError("A site has one document for each driver.", fix="name a driver")
@@ -46,7 +47,7 @@ class SiteSource:
     def _folder_of(self, driver: str) -> str:
         rows = self._document("/v1/index.json")["drivers"]
         for row in rows:
-            if row["driver"].casefold() == driver.casefold():
+            if row["driver"].casefold() == named(driver).casefold():
                 return str(row["documents"])
         names = ", ".join(row["driver"] for row in rows)
         raise UsageError("The site has no such driver.", drivers=names)

@@ -8,6 +8,7 @@ history.py     scans, history, diff
 report.py      report
 accounts.py    accounts
 doctor.py      doctor
+verify.py      verify
 serve.py       serve
 watch.py       watch
 liquidations.py liquidations, backtest

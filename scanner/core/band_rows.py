@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .bands import Band, BandSettings, find_bands
 from .legs import rows_of, runs
-from .positions import Exposure, Holdings
+from .positions import Exposure, Holdings, at_risk_legs
 from .rounding import cents, decimal, digits, shown, summed
 from .summary import SIDES, Pool, edges, pool
 
@@ -77,6 +77,7 @@ def _band(
         "chance_bound": None if band.chance_bound is None else digits(band.chance_bound),
         "quality": quality,
         "seizable_usd": summed(one.seizable[members]),
+        "not_callable_usd": summed(one.at_risk[members[~one.callable[members]]]),
         "debt_usd": summed(one.debt[members]),
         "positions": band.positions,
         "accounts": band.accounts,
@@ -114,12 +115,8 @@ def _contents(
         by_protocol[holdings.protocol] = by_protocol.get(holdings.protocol, 0.0) + worth
         legs = holdings.legs
         leg, _ = rows_of(begin, one.position[rows])
-        ratio = exposure.ratio[legs.position[leg]]
-        follows = exposure.shock.follows[legs.token[leg]]
-        counted = ~legs.debt[leg] & (legs.weight[leg] > 0)
-        if side == "long":
-            counted &= follows
-        leg, value = leg[counted], (legs.value[leg] * np.where(follows, ratio, 1.0))[counted]
+        counted, moved = at_risk_legs(legs, exposure, leg, side)
+        leg, value = leg[counted], (legs.value[leg] * moved)[counted]
         for token in np.unique(legs.token[leg]).tolist():
             mine = legs.token[leg] == token
             info = holdings.tokens[token]

@@ -6,10 +6,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from .callability import CALLABLE
+from .curves import Curve
 from .integers import Integers
 from .legs import Legs
 from .rounding import significant, to_cents
 from .shocks import Shock
+from .tracing import Line
 
 U8 = npt.NDArray[np.uint8]
 I8 = npt.NDArray[np.int8]
@@ -19,8 +22,27 @@ Bool = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class RootLine:
+    """A root feed under a token's price, and how the price was seen to follow it.
+
+    `driver` is what the feed quotes in dollars; None for a dollar stable and for what is unknown.
+    """
+
+    feed: bytes
+    description: str
+    driver: str | None
+    line: Line
+
+
+@dataclass(frozen=True)
 class Token:
-    """A token of a market. `driver` is None where it follows none."""
+    """A token of a market. `driver` is None where it follows none.
+
+    `sensitivity` is by how much the price moves with its driver's, as a share of each, where that
+    was measured; None where it is taken to move in proportion (by 1), or not at all. `curve` is how
+    it follows the driver's root feed where that is not in proportion. `roots`
+    are the feeds that were seen to move it, the followed one first.
+    """
 
     address: bytes
     symbol: str
@@ -28,6 +50,26 @@ class Token:
     price: float
     driver: str | None
     driver_source: str
+    sensitivity: float | None = None
+    curve: Curve | None = None
+    roots: tuple[RootLine, ...] = ()
+
+
+@dataclass(frozen=True)
+class FirstCalls:
+    """The first liquidation call on each position at the block's own prices.
+
+    Attributes
+    ----------
+    barred : uint8 array
+        Why it cannot be made (`callability.REASONS`), 0 where it can; of no meaning where a
+        position is not liquidatable at the block.
+    seizable : float64 array
+        What it may take; 0 where it cannot be made. [USD, whole cents]
+    """
+
+    barred: U8
+    seizable: F64
 
 
 @dataclass(frozen=True)
@@ -53,6 +95,9 @@ class Holdings:
         (Morpho's ids, Maker's ilks); empty where there is but one.
     place : int64 array, shape (positions,), or None
         Which of `markets` a position is in.
+    now : FirstCalls or None
+        What one call may take at present of those liquidatable at the block, whatever the driver;
+        None: nobody asked.
     """
 
     protocol: str
@@ -66,6 +111,7 @@ class Holdings:
     liquidatable: Bool
     markets: tuple[str, ...] = ()
     place: I64 | None = None
+    now: FirstCalls | None = None
 
     def market_names(self) -> list[str]:
         """The markets that the positions may be in; `place_of` points into them."""
@@ -106,8 +152,8 @@ class Exposure:
     seizable : float64 array
         What the first liquidation call may take one unit beyond p* (at present prices for the
         already liquidatable). [USD, whole cents]
-    callable : bool array
-        Whether any pair can be called there.
+    barred : uint8 array
+        Why no pair can be called there, as a place in `callability.REASONS`; 0 where one can.
     early : float64 array or None
         Where an earlier, partial liquidation begins that the position has let happen (Morpho's
         pre-liquidation), over the present answer; NaN where there is none.
@@ -122,10 +168,15 @@ class Exposure:
     ratio: F64
     at_risk: F64
     seizable: F64
-    callable: Bool
+    barred: U8
     early: F64 | None = None
     feeds: tuple[Feed, ...] = ()
     feed: I64 | None = None
+
+    @property
+    def callable(self) -> Bool:
+        """Whether any pair can be called one unit beyond p*, or at present if liquidatable now."""
+        return np.asarray(self.barred == CALLABLE, np.bool_)
 
     def raw_feeds(self) -> tuple[tuple[Feed, ...], I64]:
         """The feeds that `raw` counts in, and each position's. Shape (positions,)."""
@@ -150,11 +201,38 @@ class Exposure:
 def at_risk(legs: Legs, shock: Shock, side: I8, ratio: F64) -> F64:
     """Collateral at risk of each position, valued at p*. [USD, whole cents]
 
-    Long: the counted collateral that follows the shock. Short: all counted collateral.
+    Long: the counted collateral that follows the shock. Short: all counted collateral. Where prices
+    do not all move one for one: all of it where a debt has grown on the way to p*, else what
+    follows; for those that do move so it is the same.
     """
     counted = np.where(legs.debt | (legs.weight == 0), 0.0, legs.value)
     moves = shock.follows[legs.token]
-    moving = legs.total(np.where(moves, counted, 0.0))
     still = legs.total(np.where(moves, 0.0, counted))
-    factor = np.nan_to_num(ratio)
-    return to_cents(np.where(side == 0, 0.0, moving * factor + np.where(side < 0, still, 0.0)))
+    if shock.moves is None:
+        moving = legs.total(np.where(moves, counted, 0.0)) * np.nan_to_num(ratio)
+        everything = side < 0
+    else:
+        moved = np.nan_to_num(shock.factor(legs.token, ratio[legs.position]))
+        moving = legs.total(np.where(moves, counted * moved, 0.0))
+        everything = _grown(legs, moved)
+    return to_cents(np.where(side == 0, 0.0, moving + np.where(everything, still, 0.0)))
+
+
+def at_risk_legs(legs: Legs, exposure: Exposure, rows: I64, side: str) -> tuple[Bool, F64]:
+    """Which of some legs are collateral at risk, all legs of positions on one `side`; and what each
+    one's price is multiplied by at its position's p*. Shape (rows,)."""
+    shock, token = exposure.shock, legs.token[rows]
+    counted = ~legs.debt[rows] & (legs.weight[rows] > 0)
+    moved = shock.factor(token, exposure.ratio[legs.position[rows]])
+    if shock.moves is None:
+        everything = np.full(len(rows), side == "short")
+    else:
+        grown = _grown(legs, shock.factor(legs.token, exposure.ratio[legs.position]))
+        everything = grown[legs.position[rows]]
+    return counted & (everything | shock.follows[token]), moved
+
+
+def _grown(legs: Legs, moved: F64) -> Bool:
+    """Positions of which any debt has grown where prices are multiplied by `moved`."""
+    grown = legs.total((legs.debt & (moved > 1.0)).astype(np.float64))
+    return np.asarray(grown > 0, np.bool_)

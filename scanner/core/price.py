@@ -5,7 +5,8 @@ shock, a position is on the edge when the shocked price is multiplied by
 
     s* = 1 - (X - Y) / (X' - Y')
 
-It is `long` (liquidated by a fall) where X' > Y', `short` (by a rise) where X' < Y'.
+It is `long` (liquidated by a fall) where X' > Y', `short` (by a rise) where X' < Y'. A price that
+moves by only a part of the shock counts in X' and Y' with that part, its slope.
 """
 
 import numpy as np
@@ -16,6 +17,7 @@ from .legs import Legs
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 I8 = npt.NDArray[np.int8]
+Slope = F64 | npt.NDArray[np.bool_]
 
 LONG, SHORT, NONE = 1, -1, 0
 
@@ -25,25 +27,29 @@ NOISE = 1e-12
 LOWEST, HIGHEST = 1e-3, 1e3  # beyond these multiples of the present price nothing is claimed
 
 
-def balance(legs: Legs, follows: npt.NDArray[np.bool_]) -> tuple[F64, F64, F64]:
+def balance(legs: Legs, slope: Slope, factor: F64 | None = None) -> tuple[F64, F64, F64]:
     """X - Y, X' - Y' and X + Y of each position. [USD]
 
     Parameters
     ----------
     legs : Legs
-    follows : bool array, shape (tokens,)
-        Which tokens move with the shock.
+    slope : float64 or bool array, shape (tokens,)
+        How much of the shock each token's price makes: 1 for one that follows it, 0 for one that
+        stays.
+    factor : float64 array, shape (tokens,), optional
+        What each price is multiplied by where the line is looked at; by default all are as now.
     """
     signed = legs.signed()
-    net = legs.total(signed)
-    gross = legs.total(np.abs(signed))
-    signed *= follows[legs.token]
+    here = signed if factor is None else signed * factor[legs.token]
+    net = legs.total(here)
+    gross = legs.total(np.abs(here))
+    signed *= slope[legs.token]
     return net, legs.total(signed), gross
 
 
-def closed_form(legs: Legs, follows: npt.NDArray[np.bool_]) -> tuple[F64, I8]:
-    """s* and side of each position, as `edge` gives them, with all prices of `follows` moving."""
-    return edge(*balance(legs, follows))
+def closed_form(legs: Legs, slope: Slope) -> tuple[F64, I8]:
+    """s* and side of each position, as `edge` gives them, with prices moving by `slope`."""
+    return edge(*balance(legs, slope))
 
 
 def side_of(net_moving: F64, gross: F64) -> I8:

@@ -7,6 +7,7 @@ from scanner.core import integers, search
 from scanner.core.integers import Wide
 from scanner.core.legs import rows_of
 from scanner.core.shocks import Shock
+from scanner.core.stretches import Stretch, whole
 
 from ._aave_book import Book, sums
 from ._aave_rules import BPS, Totals, healthy
@@ -20,10 +21,19 @@ class Trial:
     """The pool's exact verdict on chosen positions at trial prices of one shock.
 
     Legs that do not move are summed once; a trial values the moving ones with the version's own
-    rounding. `wide` computes in Python integers, for positions beyond int64.
+    rounding. The prices tried lie in one stretch `part` (all there is, where nothing bends). `wide`
+    computes in Python integers, for positions beyond int64.
     """
 
-    def __init__(self, book: Book, positions: I64, shock: Shock, *, wide: bool = False) -> None:
+    def __init__(
+        self,
+        book: Book,
+        positions: I64,
+        shock: Shock,
+        part: Stretch | None = None,
+        *,
+        wide: bool = False,
+    ) -> None:
         rows, begin = rows_of(book.starts, positions)
         moves = shock.quoted[book.legs.token[rows]]
         owner = np.repeat(np.arange(len(positions)), np.diff(np.append(begin, len(rows))))
@@ -45,19 +55,21 @@ class Trial:
         self.token = book.legs.token[rows]
         self.debt = book.legs.debt[rows]
         self.threshold = book.threshold[rows]
-        self._noise(len(positions))
+        self._noise(len(positions), shock.ways(part or whole(shock))[self.token])
 
-    def _noise(self, size: int) -> None:
-        """How far rounding between two prices can carry the sums from a straight line."""
+    def _noise(self, size: int, way: npt.NDArray[np.int8]) -> None:
+        """How far rounding between two prices can carry the sums from a straight line, and whom
+        all that moves pushes the same `way` (of each leg's price, as the axis rises)."""
         rounded = (self.shock.rest[self.token] != 0).astype(np.float64)
         error = 1.0 + rounded * (self.whole.astype(np.float64) + 1.0)
         held = np.where(self.debt, 0.0, error)
         self.noise_collateral = np.bincount(self.owner, held, size)
         self.noise_weighted = np.bincount(self.owner, held * self.threshold, size)
         self.noise_debt = np.bincount(self.owner, error - held, size)
-        collateral = np.bincount(self.owner, ~self.debt, size) > 0
-        debt = np.bincount(self.owner, self.debt, size) > 0
-        self.one_sided = ~(collateral & debt)
+        helps = np.where(self.debt, -way, way)
+        up = np.bincount(self.owner, helps > 0, size) > 0
+        down = np.bincount(self.owner, helps < 0, size) > 0
+        self.one_sided = ~(up & down)
 
     def totals(self, positions: I64, price: I64) -> Totals:
         """Exact sums of the chosen positions (indices into those given) at feed answers."""

@@ -21,7 +21,7 @@ from ._asking import every, raw
 from ._comet_rules import PRICE, accrued_index
 from ._drivers import driver_of, is_own
 from ._feeds import Path
-from ._sum_book import Quotes
+from ._quotes import Quotes
 from ._text import clean_symbol
 from ._usd import usd_feeds
 

@@ -1,7 +1,7 @@
 """Morpho's markets at one block: parameters, totals with interest, oracle prices, dollars."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -10,13 +10,17 @@ import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
+from scanner.core.curves import Curve
 from scanner.core.positions import Feed
 from scanner.deployments import DriverTables, Market, driver_tables
+from scanner.errors import Problem
 
 from ._asking import every, raw
 from ._drivers import driver_of, is_own
 from ._feeds import Path
+from ._morpho_probe import Quoted, Told, tokens_follow
 from ._morpho_rules import PRICE_SCALE, accrued
+from ._probe import Seen
 from ._text import clean_symbol
 from ._usd import usd_feeds
 
@@ -31,12 +35,14 @@ _FEED = abi.load("price_adapter")
 _FEEDS = ("BASE_FEED_1", "BASE_FEED_2", "QUOTE_FEED_1", "QUOTE_FEED_2")
 _every = partial(every, doubt="is this not Morpho Blue?")
 _NO_ADDRESS = bytes(20)
+_UNKNOWN = "?"  # no driver is called so
 _ABSURD = 10**15  # whole loan tokens for one of collateral: no two real tokens stand so far apart
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A token of Morpho's markets. `usd` is what one costs, None where nobody can tell."""
+    """A token of Morpho's markets. `usd` is what one costs, None where nobody can tell; `curve` how
+    its price follows its driver's root feed, None for in proportion."""
 
     address: bytes
     symbol: str
@@ -44,6 +50,8 @@ class Asset:
     driver: str | None
     driver_source: str
     usd: float | None = None
+    curve: Curve | None = None
+    roots: tuple[Seen, ...] = ()
 
     @property
     def unit(self) -> int:
@@ -89,6 +97,7 @@ class MorphoMarket:
     timestamp: int
     isolated: tuple[Isolated, ...] = ()
     spots: dict[str, Feed] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
 
 
 def read_markets(chain: Chain, market: MorphoMarket, ids: U8) -> MorphoMarket:
@@ -108,7 +117,14 @@ def read_markets(chain: Chain, market: MorphoMarket, ids: U8) -> MorphoMarket:
     tokens = sorted({raw(token) for _, params, _ in told for token in params[:2]})
     declared = dict(market.row.drivers)
     said = _feeds_say(chain, [params for _, params, _ in told])
-    assets = _assets(chain, tokens, declared, said)
+    problems: list[Problem] = []
+    quoted = [
+        Quoted(raw(p[2]), raw(p[1]), raw(p[0]), 0 if isinstance(price, Failed) else int(price))
+        for (_, p, _), price in zip(told, prices, strict=True)
+    ]
+    where = (market.protocol, market.row.name)
+    moved = tokens_follow(chain, quoted, market.row.feeds, where, problems)
+    assets = _assets(chain, tokens, declared, said, moved)
     labels = _labels([(name, params) for name, params, _ in told], assets)
     found = []
     for (name, params, state), price, label in zip(told, prices, labels, strict=True):
@@ -132,7 +148,7 @@ def read_markets(chain: Chain, market: MorphoMarket, ids: U8) -> MorphoMarket:
                 why=why,
             )
         )
-    return _in_dollars(chain, market, found)
+    return replace(_in_dollars(chain, market, found), problems=tuple(problems))
 
 
 _GETTERS = ("idToMarketParams", "market")
@@ -167,7 +183,11 @@ def _wrong(price: Any, loan: int, collateral: int) -> str:
 
 
 def _assets(
-    chain: Chain, tokens: Sequence[bytes], declared: dict[bytes, str | None], said: dict[bytes, str]
+    chain: Chain,
+    tokens: Sequence[bytes],
+    declared: dict[bytes, str | None],
+    said: dict[bytes, str],
+    moved: Mapping[bytes, Told],
 ) -> dict[bytes, Asset]:
     tables: DriverTables = driver_tables()
     answers = chain.read([Call(t, _ERC20, g) for t in tokens for g in ("symbol", "decimals")])
@@ -177,8 +197,15 @@ def _assets(
         # Morpho itself never asks for decimals; a token without them counts its units.
         places = 0 if isinstance(decimals, Failed) or decimals > 36 else int(decimals)
         path = Path(token, 0, 1, said.get(token, ""))
-        driver, source = driver_of(chain.chain_id, token, text, path, declared, tables)
-        found[token] = Asset(token, text, places, driver, source)
+        seen = moved.get(token)
+        known = tables.by_address.get((chain.chain_id, token), _UNKNOWN)
+        agreed = seen is not None and seen.agreed and known in (_UNKNOWN, seen.driver)
+        roots = seen.roots if seen is not None else ()
+        driver, source = driver_of(
+            chain.chain_id, token, text, path, declared, tables, roots if agreed else ()
+        )
+        curve = seen.curve if seen is not None and agreed and driver == seen.driver else None
+        found[token] = Asset(token, text, places, driver, source, curve=curve, roots=roots)
     return found
 
 
@@ -252,7 +279,7 @@ def _in_dollars(chain: Chain, market: MorphoMarket, found: list[Isolated]) -> Mo
 
 
 def _with(one: Asset, usd: float | None) -> Asset:
-    return Asset(one.address, one.symbol, one.decimals, one.driver, one.driver_source, usd)
+    return replace(one, usd=usd)
 
 
 def _labels(

@@ -2,101 +2,30 @@
 
 What Compound v2, Venus and Compound v3 have in common:  liquidatable when the sum of weighted
 collateral values is below the sum of debt values, all in the oracle's own integers. How one leg is
-valued is the protocol's (`SumBook.worth`). Prices may be quoted in dollars or in a token of the
-market (`Quotes.base`): when that token's own dollar price moves, the prices of all others in it do,
-the other way round.
+valued is the protocol's (`SumBook.worth`), its price the oracle's (`_quotes.Quotes`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from scanner.core import price
+from scanner.chain.pinned import Source
+from scanner.core import price, stretches
 from scanner.core.exact import last_healthy_price
 from scanner.core.integers import Integers
 from scanner.core.legs import Legs, rows_of, runs
-from scanner.core.positions import Feed, Token
 from scanner.core.shocks import Shock
+from scanner.core.stretches import Stretch
 
-from ._drivers import is_own
+from ._quotes import Quotes
+from ._trials import Told, distinct, rows_told
 
 I8 = npt.NDArray[np.int8]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
-
-_RATIO = 10**9  # the axis of the market shock: a ratio in billionths
-_CENTS = 10**8  # the unit of a dollar price made up of two
-
-
-@dataclass(frozen=True)
-class Quotes:
-    """The tokens of a market and their prices in the oracle's integers.
-
-    `prices[k]` is 0 where the oracle gives none; `feeds[k]` says who answers, with the scale that
-    makes dollars of it (only where prices are in dollars). `base` is the token that prices are
-    quoted in, None for dollars. `spots` are dollar feeds by driver.
-    """
-
-    tokens: tuple[Token, ...]
-    prices: tuple[int, ...]
-    feeds: tuple[Feed, ...]
-    spots: dict[str, Feed]
-    base: int | None = None
-
-    def names(self) -> set[str]:
-        """The shocks that are about something here, be its price known or not."""
-        drivers = {f"driver:{t.driver}" for t in self.tokens if t.driver is not None}
-        return (
-            drivers
-            | {f"token:{t.symbol}" for t in self.tokens}
-            | ({"market"} if drivers else set())
-        )
-
-    def follows(self, kind: str, name: str) -> Bool:
-        """Which tokens move with a shock, in dollars."""
-        return np.array([_follows(token, kind, name) for token in self.tokens], np.bool_)
-
-    def shock(self, kind: str, name: str, worth: F64) -> Shock | None:
-        """The shock in this market, None where no token follows.
-
-        The axis is the market's own feed of the driver's own token (WETH for ETH) where prices are
-        in dollars, else the chain's dollar feed of the driver, else what the token of most `worth`
-        (float64, shape (tokens,)) costs.
-        """
-        follows = self.follows(kind, name)
-        if not follows.any():
-            return None
-        if kind == "market":
-            return Shock(name, kind, b"", "", _RATIO, _RATIO, follows)
-        places = np.flatnonzero(follows & (np.array(self.prices, object) > 0).astype(np.bool_))
-        if not len(places):
-            return None
-        own = [k for k in places if kind == "token" or is_own(self.tokens[k].symbol, name)]
-        feed = self.feeds[own[0]] if own and self.base is None else None
-        if feed is None and kind == "driver":
-            feed = self.spots.get(name)
-        if feed is None:
-            place = own[0] if own else int(places[np.argmax(worth[places])])
-            feed = self.feeds[place]
-            if self.base is not None:
-                token = self.tokens[place]
-                present = max(round(token.price * _CENTS), 1)
-                feed = Feed(feed.address, feed.description, _CENTS, present)
-        return Shock(name, kind, feed.address, feed.description, feed.scale, feed.present, follows)
-
-    def moves(self, shock: Shock) -> I8:
-        """How each oracle price goes with the shock's feed: +1 with it, -1 against it, 0 not."""
-        way = shock.follows.astype(np.int8)
-        return way if self.base is None else (way - way[self.base]).astype(np.int8)
-
-
-def _follows(token: Token, kind: str, name: str) -> bool:
-    if kind == "token":
-        return token.symbol == name
-    return token.driver is not None and (kind == "market" or token.driver == name)
 
 
 @dataclass(frozen=True)
@@ -139,13 +68,21 @@ class SumBook:
 
     def shocked(self, rows: I64, shock: Shock, answer: Integers) -> Integers:
         """Oracle prices of legs `rows` when the shock's feed gives `answer` (equal shapes)."""
-        way = self.quotes.moves(shock)[self.legs.token[rows]]
-        price = self.prices(rows)
-        # One market has prices that go with the feed or such as go against it, never both.
-        with_it, against = np.flatnonzero(way > 0), np.flatnonzero(way < 0)
-        price[with_it] = price[with_it] * answer[with_it] // shock.present
-        price[against] = price[against] * shock.present // np.maximum(answer[against], 1)
-        return price
+        return self.quotes.shocked(self.legs.token[rows], self.prices(rows), shock, answer)
+
+
+def told_prices(
+    book: SumBook, shock: Shock, sources: Sequence[Source], positions: I64, answers: Integers
+) -> Told:
+    """What the sources of the tokens (one each) say when the shock's feed gives `answers`, in one
+    trial for each of `positions`."""
+    every, place = distinct(sources)
+    told = Told(len(positions), every)
+    rows, trial = rows_told(runs(book.legs.position, book.legs.positions), positions)
+    moves = book.quotes.quoted(shock)[book.legs.token[rows]]
+    rows, trial = rows[moves], trial[moves]
+    told.tell(trial, place[book.legs.token[rows]], book.shocked(rows, shock, answers[trial]))
+    return told
 
 
 Valued = Callable[[I64, Integers], Integers]
@@ -179,52 +116,98 @@ class Edges:
 
 
 def edges(book: SumBook, shock: Shock, fine: Bool) -> Edges:
-    """p* of every position that is `fine` now: the closed form, then the protocol's integers."""
-    net, moving, gross = price.balance(book.legs, shock.follows)
+    """p* of every position that is `fine` now: the closed form, then the protocol's integers.
+
+    Positions with a token that bends are looked at stretch by stretch, both ways; of two edges the
+    nearer is told.
+    """
+    net, moving, gross = price.balance(book.legs, shock.slope)
     side = np.where(fine, price.side_of(moving, gross), 0).astype(np.int8)
     with np.errstate(divide="ignore", invalid="ignore"):
         guess = np.nan_to_num(1.0 - net / moving, nan=0.0, posinf=0.0, neginf=0.0)
     # Rounding moves the edge of small positions: whether it is within reach the search will tell.
     side[(guess < price.LOWEST / 2) | (guess > price.HIGHEST * 2)] = 0
-    quoted = book.quotes.moves(shock)[book.legs.token] != 0
-    side[book.legs.total(quoted.astype(np.float64)) == 0] = 0
+    quoted = book.legs.total(book.quotes.quoted(shock)[book.legs.token].astype(np.float64)) > 0
+    side[~quoted] = 0
+    bent = stretches.touched(book.legs, shock)
+    side[bent] = 0
     chosen = np.flatnonzero(side)
     raw, ratio = np.zeros(len(side), object), np.full(len(side), np.nan)
     if len(chosen):
         step = -side[chosen].astype(np.int64)
-        present = np.full(len(chosen), shock.present, object)
-        lowest = max(1, int(shock.present * price.LOWEST))
-        highest = int(shock.present * price.HIGHEST)
-        limit = np.array([lowest, highest], object)[(step > 0).astype(np.int64)]
-        found_at, found = last_healthy_price(
-            _verdict(book, shock, chosen),
-            present,
-            guess[chosen] * shock.present,
-            step,
-            limit,
-            _one_sided(book, shock)[chosen],
-        )
+        limit = np.array(shock.reach, object)[(step > 0).astype(np.int64)]
+        part = stretches.whole(shock)
+        found_at, found = _search(book, shock, part, chosen, step, limit, guess)
         side[chosen[~found]] = 0
-        good = chosen[found]
-        raw[good] = found_at[found]
-        ratio[good] = (found_at[found] / shock.present).astype(np.float64)
+        raw[chosen[found]] = found_at[found]
+    if bent.any():
+        _bent(book, shock, np.flatnonzero(bent & quoted & fine), side, raw)
+    good = np.flatnonzero(side)
+    ratio[good] = (raw[good] / shock.present).astype(np.float64)
     return Edges(side, raw, ratio)
 
 
-def _one_sided(book: SumBook, shock: Shock) -> Bool:
-    """Positions of which only collateral or only debt moves: each value rises with its price, so
-    their verdict turns once."""
-    moves = book.quotes.moves(shock)[book.legs.token] != 0
-    held = book.legs.total((moves & ~book.legs.debt).astype(np.float64)) > 0
-    owed = book.legs.total((moves & book.legs.debt).astype(np.float64)) > 0
-    return np.asarray(~(held & owed), np.bool_)
+def _bent(book: SumBook, shock: Shock, rows: I64, side: I8, raw: Integers) -> None:
+    """Side and p* of healthy positions with a token that bends, in place."""
+    ways = []
+    for step in (-1, 1):
+        parts = stretches.stretches(shock, step)
+        able = rows[stretches.falls_below(book.legs, parts)[rows]]
+
+        def seek(
+            mine: I64, part: Stretch, able: I64 = able, step: int = step
+        ) -> tuple[Integers, Bool]:
+            net, moving, _ = price.balance(book.legs, part.slope, part.factor)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                guess = part.start / shock.present - net / moving
+            steps = np.full(len(mine), step, np.int64)
+            limit = np.full(len(mine), part.end, object)
+            return _search(book, shock, part, able[mine], steps, limit, guess)
+
+        at, found = np.zeros(len(side), object), np.zeros(len(side), np.bool_)
+        at[able], found[able] = stretches.walk(np.arange(len(able)), parts, seek)
+        ways.append((at, found))
+    fall, rise = ways
+    down = stretches.nearer(shock.present, fall, rise)
+    up = rise[1] & ~down
+    side[down], raw[down] = 1, fall[0][down]
+    side[up], raw[up] = -1, rise[0][up]
+
+
+def _search(
+    book: SumBook,
+    shock: Shock,
+    part: Stretch,
+    chosen: I64,
+    step: I64,
+    limit: Integers,
+    guess: F64,
+) -> tuple[Integers, Bool]:
+    """`last_healthy_price` of chosen positions in one stretch; `guess` has one entry a position."""
+    return last_healthy_price(
+        _verdict(book, shock, chosen),
+        np.full(len(chosen), part.start, object),
+        guess[chosen] * shock.present,
+        step,
+        limit,
+        _one_sided(book, part)[chosen],
+    )
+
+
+def _one_sided(book: SumBook, part: Stretch) -> Bool:
+    """Positions that everything that moves pushes the same way: their verdict turns once."""
+    legs = book.legs
+    helps = np.where(legs.debt, -1, 1) * book.quotes.ways(part)[legs.token]
+    up = legs.total((helps > 0).astype(np.float64)) > 0
+    down = legs.total((helps < 0).astype(np.float64)) > 0
+    return np.asarray(~(up & down), np.bool_)
 
 
 def _verdict(book: SumBook, shock: Shock, chosen: I64) -> Callable[[I64, Integers], Bool]:
     """Healthy or not, for positions as indices into `chosen`, at trial answers."""
     starts = runs(book.legs.position, book.legs.positions)
     rows, begin = rows_of(starts, chosen)
-    moves = book.quotes.moves(shock)[book.legs.token[rows]] != 0
+    moves = book.quotes.quoted(shock)[book.legs.token[rows]]
     still = book.signed(rows, book.prices(rows))
     fixed = _sums(np.where(moves, 0, still), begin)
     owner = np.repeat(np.arange(len(chosen)), np.diff(np.append(begin, len(rows))))[moves]
@@ -268,10 +251,3 @@ def pairs(book: SumBook, positions: I64) -> Pairs:
     c = np.repeat(held, repeat)
     within = np.arange(len(c)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
     return Pairs(owner[c], rows[c], rows[owed[first[owner[c]] + within]])
-
-
-def largest(size: int, owner: I64, value: F64) -> F64:
-    """The largest value of each owner; 0 without any."""
-    best = np.zeros(size)
-    np.maximum.at(best, owner, value)
-    return best

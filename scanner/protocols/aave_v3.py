@@ -77,7 +77,7 @@ _TRANSFER = _TOKEN.topic("BalanceTransfer")
 
 def open_market(chain: Chain, row: Market) -> AaveMarket:
     """The pool of a deployments row, at the pinned block."""
-    return read_market(chain, NAME, row.name, row.addresses["pool"], row.drivers)
+    return read_market(chain, NAME, row.name, row.addresses["pool"], row.drivers, feeds=row.feeds)
 
 
 def log_filter(market: AaveMarket, *, known: bool) -> LogFilter:

@@ -46,7 +46,8 @@ _SAMPLE = 25
 
 def open_market(chain: Chain, row: Market) -> AaveMarket:
     """The pool of a deployments row, at the pinned block."""
-    return read_market(chain, NAME, row.name, row.addresses["pool"], row.drivers, _NEWEST)
+    pool = row.addresses["pool"]
+    return read_market(chain, NAME, row.name, pool, row.drivers, _NEWEST, row.feeds)
 
 
 def survey(

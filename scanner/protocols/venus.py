@@ -79,7 +79,7 @@ def open_market(chain: Chain, row: Market) -> VenusMarket:
         ],
     )
     vtokens = [
-        replace(one, forced=forced, seizes=not (seize or paused), repays=not (call or paused))
+        replace(one, forced=forced, seizes=not seize, repays=not call)
         for one, forced, seize, call in zip(
             read_ctokens(chain, addresses), told[0::3], told[1::3], told[2::3], strict=True
         )
@@ -105,6 +105,7 @@ def open_market(chain: Chain, row: Market) -> VenusMarket:
         close_factor=close,
         incentive=0,
         problems=tuple(problems),
+        paused=bool(paused),
         vai=controller,
     )
 

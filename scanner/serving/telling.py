@@ -38,7 +38,7 @@ def teller(
                     end = offset + limit
                     return Told(encode(answer), end if end < answer["matching"] else None)
                 case "history":
-                    answer = chronicle.history(given["driver"], given.get("days"))
+                    answer = chronicle.history(given.get("driver"), given.get("days"))
                     return _newest_page(answer, limit, offset)
                 case "scans":
                     return _page(listed(), "scans", limit, offset)
@@ -71,6 +71,7 @@ _ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "levels": answers.levels,
     "account": answers.account,
     "certificate": answers.certificate,
+    "proof": answers.proof,
 }
 
 

@@ -30,9 +30,11 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "/v1/positions?driver=ETH": models.Positions,
     f"/v1/accounts/{stores.ADDRESS}": models.Account,
     "/v1/history?driver=ETH": pasts.History,
+    "/v1/history": pasts.History,
     "/v1/liquidations?since=24h": happenings.Liquidations,
     "/v1/backtest?driver=ETH": happenings.Backtest,
     "/v1/certificate": proofs.Certificate,
+    "/v1/proof": proofs.Proof,
     "/v1/scans": pasts.Scans,
     "/v1/scan": proofs.Document,
     "/v1/status": proofs.Status,
@@ -84,7 +86,7 @@ def test_schemathesis_finds_nothing(running, tmp_path):
     )
 
     assert done.returncode == 0, done.stdout[-8_000:]
-    assert "15 selected / 16 total" in done.stdout
+    assert "16 selected / 17 total" in done.stdout
 
 
 @pytest.mark.parametrize("target", ANSWERS)
@@ -118,7 +120,8 @@ def test_the_document_names_every_endpoint_and_every_problem(api):
     assert document["openapi"].startswith("3.1")
     assert set(paths) == {
         *("/v1/" + name for name in ("drivers", "bands", "ticks", "levels", "positions")),
-        *("/v1/" + name for name in ("history", "certificate", "scans", "scan", "status")),
+        *("/v1/" + name for name in ("history", "certificate", "proof", "scans", "scan")),
+        *("/v1/" + name for name in ("status",)),
         *("/v1/" + name for name in ("liquidations", "backtest")),
         *("/v1/accounts/{address}", "/v1/stream", "/healthz", "/metrics"),
     }

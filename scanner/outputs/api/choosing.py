@@ -1,5 +1,6 @@
 """Which scan answers a request: the chain meant, what may be shown of it, the driver's spelling."""
 
+from scanner.core.weighted import named
 from scanner.deployments import chain_info
 from scanner.errors import UsageError
 from scanner.outputs.api.problems import Refusal
@@ -50,6 +51,7 @@ def settled(question: Question, scan: Scan) -> Question:
     asked = question.get("driver")
     if asked is None or asked in scan.drivers:
         return question
+    asked = named(asked)
     alike = [name for name in scan.drivers if name.casefold() == asked.casefold()]
     if len(alike) != 1:
         raise Refusal("unknown_driver", "See `drivers` for all it has.", drivers=list(scan.drivers))

@@ -53,14 +53,15 @@ def declare(api: FastAPI, answers: Answers) -> None:
                 description="An account, or the owner of some.",
             ),
         ],
-        asked: Annotated[filters.OfScan, Query()],
+        asked: Annotated[filters.AccountFilters, Query()],
     ) -> Response:
         """What one account holds and owes, and which prices liquidate it."""
         return await answers("account", asked, address=address)
 
     @get("/v1/history", pasts.History)
     async def history(asked: Annotated[filters.HistoryFilters, Query()]) -> Response:
-        """How a driver's ranges, debt, collateral and borrowers moved between the stored scans."""
+        """What changed in 1 h, 24 h and 7 d, and between the stored scans: a driver's ranges, debt,
+        collateral and borrowers, or the whole chain's debt and the liquidity beside it."""
         return await answers("history", asked)
 
     @get("/v1/liquidations", happenings.Liquidations)
@@ -79,6 +80,11 @@ def declare(api: FastAPI, answers: Answers) -> None:
     async def certificate(asked: Annotated[filters.OfScan, Query()]) -> Response:
         """The proof the scan carries about itself, and all it does not know."""
         return await answers("certificate", asked)
+
+    @get("/v1/proof", proofs.Proof)
+    async def proof(asked: Annotated[filters.OfScan, Query()]) -> Response:
+        """What the protocols themselves said about the liquidation prices (`bandscan verify`)."""
+        return await answers("proof", asked)
 
     @get("/v1/scans", pasts.Scans)
     async def scans(asked: Annotated[filters.ScanFilters, Query()]) -> Response:

@@ -155,7 +155,8 @@ class LevelFilters(Ranged):
     at: list[Price] = Field(
         default_factory=list,
         max_length=MOST_LEVELS,
-        description="A level to sum up to; may be repeated. [USD]",
+        description="A level to sum up to; may be repeated."
+        " [USD; times the present prices under a shock whose axis is a ratio]",
         examples=[[1781.0]],
     )
 
@@ -179,10 +180,23 @@ class PositionFilters(Rankable):
     )
 
 
+class AccountFilters(OfScan):
+    """Filters of /v1/accounts/{address}."""
+
+    driver: Driver | None = None
+    reach: Price | None = Field(
+        None,
+        description="What to repay, or to add, so that liquidation prices move to this one. [USD]",
+        examples=[1500.0],
+    )
+
+
 class HistoryFilters(Chosen, Paged):
     """Filters of /v1/history."""
 
-    driver: Driver
+    driver: Driver | None = Field(
+        None, description="One driver's history; without it, the debt of the whole chain."
+    )
     days: Days | None = Field(None, description="Only the last so many days.")
 
 

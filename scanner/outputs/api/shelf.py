@@ -20,7 +20,7 @@ MOST_BYTES = 64 * 2**20
 # Asked most, made before a new scan is shown; all others after.
 _FIRST = ("drivers", "bands", "certificate", "ticks")
 _BY_DRIVER = ("bands", "ticks", "levels", "positions", "history")
-_ONLY_BY_DRIVER = ("levels", "positions", "history")
+_ONLY_BY_DRIVER = ("levels", "positions")
 # What depends on more than scans: liquidations are read without any scan being made.
 LIVE = frozenset({"liquidations", "backtest"})
 # What depends on the list of scans, and not on the newest alone.
