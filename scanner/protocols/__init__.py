@@ -16,12 +16,12 @@ An adapter is a module that says:
 
 and, where its liquidations are read (`bandscan liquidations`; all three or none):
 
-    liquidations(chain, market, known)   which logs of the market's own contracts tell of them; `known`
-                              are the ledger's keys where they hold more than the account
-    realised(chain, market, logs)        those logs (whole ones: `Way.whole`) -> core.realised.Realised,
-                              in token units; `chain` is at the head, and may be asked for more logs
-    worth(chain, market, rows)           dollars by the protocol's own oracle, `chain` pinned to the
-                              rows' block
+    liquidations(chain, market, known)   which logs of the market's own contracts tell of them;
+                              `known` are the ledger's keys where they hold more than accounts
+    realised(chain, market, logs)        those logs (`Way.whole`) -> core.realised.Realised, in
+                              token units; `chain` is at the head, and may be asked for more logs
+    worth(chain, market, rows)           dollars by the protocol's own oracle; `chain` is pinned to
+                              the rows' block
 """
 
 import importlib

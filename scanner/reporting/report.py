@@ -262,8 +262,10 @@ def _of_chain(
         ("scans", "Stored scans", scans, scans["scans"]),
     ]
     if happened is not None:
-        listed = [{key: row[key] for key in row if key != "block"} | {
-            "block_number": row["block"]["number"]} for row in happened["liquidations"]]  # fmt: skip
+        listed = [
+            {**{key: row[key] for key in row if key != "block"}, "block": row["block"]["number"]}
+            for row in happened["liquidations"]
+        ]
         tabled.append(("liquidations", "Liquidations of a day", happened, listed))
     return [
         Dataset("The whole scan", "bands, ticks, certificate, tokens", {"json": whole}),

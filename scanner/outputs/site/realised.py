@@ -1,4 +1,4 @@
-"""The section "Liquidations" of the home page: what happened in the 24 hours that were read last."""
+"""The section "Liquidations" of the home page: the 24 hours that were read last."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,11 @@ def section(answer: Row | None, scanned: int) -> Context:
             "No liquidation happened." if answer["complete"] else "None in what was read."
         )
         return found
-    return {**found, "intro": f"{found['intro']} {_said(answer, sums)}", "rows": _rows(answer, sums)}
+    return {
+        **found,
+        "intro": f"{found['intro']} {_said(answer, sums)}",
+        "rows": _rows(answer, sums),
+    }
 
 
 def _said(answer: Row, sums: Amounts) -> str:
