@@ -78,7 +78,7 @@ def test_loops_are_no_part_of_the_long_share():
 
 @pytest.mark.parametrize("text", ["", "h", "0h", "-1h", "1.5h", "24", "24 h", "9999999999d", "٣h"])
 def test_a_length_of_time_that_is_none_is_refused(text):
-    with pytest.raises(ValueError, match="write 30m|a length of time"):
+    with pytest.raises(ValueError, match=r"write 30m|a length of time"):
         seconds_of(text)
 
 
