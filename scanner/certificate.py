@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scanner.core.positions import Holdings, Token
+from scanner.core.positions import Holdings, RootLine, Token
 from scanner.errors import Problem
 from scanner.protocols import Identity, Parity, Survey, UnknownRow
 
@@ -36,7 +36,7 @@ def of(scanned: Sequence[tuple[str, str, Survey, Parity]]) -> Certificate:
     for protocol, market, survey, parity in scanned:
         where = {"protocol": protocol, "market": market}
         proof.identities += _identities(survey.identities, where, proof)
-        proof.parity += _parity_rows(parity, where)
+        proof.parity += parity_rows(parity, where)
         proof.problems += _parity_problems(parity, protocol, market)
         proof.unknown += [_unknown(row, where) for row in survey.unknown]
         rows = _markets(survey, parity, where)
@@ -133,7 +133,7 @@ def _identities(
     return rows
 
 
-def _parity_rows(parity: Parity, where: dict[str, str]) -> list[dict[str, Any]]:
+def parity_rows(parity: Parity, where: dict[str, str]) -> list[dict[str, Any]]:
     """One row, or one of each isolated market."""
     parts = parity.parts or ((where["market"], parity),)
     return [
@@ -200,9 +200,30 @@ def tokens(holdings: Sequence[Holdings]) -> list[dict[str, Any]]:
                 "driver": token.driver,
                 "sensitivity": _sensitivity(token),
                 "driver_source": token.driver_source,
+                "roots": [_root(root) for root in token.roots],
             }
             rows.setdefault(address, row)
     return [rows[address] for address in sorted(rows)]
+
+
+def _root(root: RootLine) -> dict[str, Any]:
+    """A feed that was seen to move a token, and how: ratios of price and answer at the bends."""
+    line = root.line
+    return {
+        "feed": "0x" + root.feed.hex(),
+        "description": root.description,
+        "driver": root.driver,
+        "sensitivity": line.sensitivity,
+        "sensitivity_up": line.sensitivity_up,
+        "bent": line.bent,
+        "error": line.error if line.bent else 0.0,
+        "curve": None
+        if line.curve is None
+        else [
+            list(knot)
+            for knot in zip(line.curve.at.tolist(), line.curve.value.tolist(), strict=True)
+        ],
+    }
 
 
 def _sensitivity(token: Token) -> float:

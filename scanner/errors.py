@@ -4,9 +4,11 @@
     ├── UsageError           bad input; nothing stored is touched (exit 2)
     │   └── MarketError      a market that is not what its row says
     ├── StoreError           the store is newer, damaged or busy (exit 2), or not writable (exit 3)
+    │   ├── NotRead          nothing of the kind was ever read into the store
     │   └── ScanGone         a stored scan was removed by retention while it was read
     ├── ReadError            reading stopped half way; what was found is kept (exit 3)
     │   ├── StateGone        no endpoint has the state of the pinned block any more
+    │   ├── OverridesRefused no endpoint takes the state overrides that a trial needs
     │   └── Reorganised      the pinned block left the chain while it was read
     └── EndpointError        no endpoint usable before anything was read (exit 4)
 
@@ -64,6 +66,10 @@ class StoreError(BandscanError):
         self.exit_code = exit_code
 
 
+class NotRead(StoreError):
+    """What is asked about was never read: there is no answer, which is not an answer of none."""
+
+
 class ScanGone(StoreError):
     """A stored scan that retention removed after it was listed: look again for the newest."""
 
@@ -76,6 +82,10 @@ class ReadError(BandscanError):
 
 class StateGone(ReadError):
     """No endpoint keeps the state of the pinned block any more: it has grown too old."""
+
+
+class OverridesRefused(ReadError):
+    """No endpoint takes state overrides: the protocols cannot be asked about other prices."""
 
 
 class Reorganised(ReadError):

@@ -7,9 +7,10 @@ from typing import Any
 
 from scanner import certificate
 from scanner.chain.pinned import Block
-from scanner.core import band_rows, rows, summary, weighted
+from scanner.core import band_rows, leverage, rows, summary, weighted
 from scanner.core.positions import Exposure, Holdings
 from scanner.core.shocks import RELATIVE
+from scanner.core.strength import strengthened
 from scanner.core.ticks import TICK_RATIO
 from scanner.deployments import Market
 from scanner.errors import Problem
@@ -55,11 +56,13 @@ def findings(
     surveyed: Sequence[Surveyed],
     problems: Sequence[Problem],
     unread: Sequence[dict[str, Any]] = (),
+    liquidity: dict[str, Any] | None = None,
 ) -> Findings:
     """Prices, bands, ticks and certificate of all markets at one block.
 
     `asked` are the shocks of the request; every driver found where none is asked for. `problems`
-    were met before any market was read; `unread` are the rows of markets that could not be.
+    were met before any market was read; `unread` are the rows of markets that could not be;
+    `liquidity` is what there is beside them (liquidity.py).
     """
     surveys = [one.survey for one in surveyed]
     holdings = [survey.holdings for survey in surveys]
@@ -83,6 +86,7 @@ def findings(
         lists["ticks"] += summary.ticks(name, entries, ratio=ratio)
         if not ratio:
             problems += _feeds(name, spot, surveyed, exposures, feeds)
+    lists["ticks"], lists["bands"] = strengthened(lists["ticks"], lists["bands"])
     proof = certificate.of([(s.row.protocol, s.row.name, s.survey, s.parity) for s in surveyed])
     problems += proof.problems
     document = {
@@ -103,11 +107,39 @@ def findings(
         "tokens": certificate.tokens(holdings),
         "bands": lists["bands"],
         "ticks": lists["ticks"],
+        "leverage": _leverage(surveyed, wanted, shocks, liquidity),
         "already_liquidatable": summary.already_liquidatable(holdings),
         "unknown": proof.unknown,
         "problems": [_problem(p) for p in problems],
     }
     return Findings(document, holdings, shocks)
+
+
+def _leverage(
+    surveyed: Sequence[Surveyed],
+    wanted: Sequence[tuple[str, str]],
+    shocks: Sequence[tuple[str, list[Exposure | None]]],
+    liquidity: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Totals, what they cover (`scope`: else two scans would not compare), and liquidity."""
+    drivers = [one for (kind, _), one in zip(wanted, shocks, strict=True) if kind == "driver"]
+    every = {name for one in surveyed for name in one.survey.drivers}
+    totals = leverage.totals(
+        [one.survey.holdings for one in surveyed],
+        [one.row.protocol for one in surveyed],
+        drivers,
+        every_driver=every <= {name for name, _ in drivers},
+    )
+    scope = [
+        {
+            "protocol": one.row.protocol,
+            "market": one.row.name,
+            "address": "0x" + next(iter(one.row.addresses.values())).hex(),
+        }
+        for one in surveyed
+    ]
+    scope.sort(key=lambda row: (row["protocol"], row["market"]))
+    return {**totals, "scope": scope, "liquidity": liquidity}
 
 
 def _markets(

@@ -38,12 +38,17 @@ class Past:
 
 @dataclass(frozen=True)
 class Record:
-    """One stored scan, as history looks at it."""
+    """One stored scan, as history looks at it.
+
+    `shocks` as the document has them; `leverage` its totals, None where it does not record them.
+    """
 
     scan_id: str
     block: dict[str, Any]
     complete: bool
     drivers: dict[str, Past]
+    shocks: tuple[str, ...] = ()
+    leverage: dict[str, Any] | None = None
 
     @property
     def timestamp(self) -> int:
@@ -71,6 +76,48 @@ class _Tick(msgspec.Struct):
     collateral_at_risk_usd: float
 
 
+class _Sums(msgspec.Struct):
+    debt_usd: float
+    collateral_usd: float
+    borrowers: int
+    positions: int
+
+
+class _OfProtocol(_Sums):
+    protocol: str
+
+
+class _OfDriver(_Sums):
+    driver: str
+
+
+class _Scope(msgspec.Struct):
+    protocol: str
+    market: str
+    address: str
+
+
+class _Token(msgspec.Struct):
+    address: str
+    symbol: str
+    supply: str | None
+
+
+class _Liquidity(msgspec.Struct):
+    stablecoin_supply_usd: float | None
+    source: str | None
+    tokens: list[_Token]
+
+
+class _Leverage(_Sums):
+    by_protocol: list[_OfProtocol]
+    by_driver: list[_OfDriver]
+    several_drivers: _Sums | None
+    no_driver: _Sums | None
+    scope: list[_Scope]
+    liquidity: _Liquidity | None
+
+
 class _Document(msgspec.Struct):
     """The part of a document that history needs; the rest is skipped while decoding."""
 
@@ -80,6 +127,8 @@ class _Document(msgspec.Struct):
     drivers: list[_Driver]
     bands: list[dict[str, Any]]
     ticks: list[_Tick]
+    shocks: list[str] = []
+    leverage: _Leverage | None = None  # scans of the first release have none
 
 
 def records(
@@ -110,6 +159,14 @@ def records(
             since = found[0].timestamp - days * DAY
     problems = [Problem("scan_unreadable", error.what) for error in damaged]
     return found[::-1], problems
+
+
+def recent(records: list[Record], days: float | None) -> list[Record]:
+    """Those of the last `days` before the newest of them; all where that is None."""
+    if days is None or not records:
+        return records
+    since = records[-1].timestamp - days * DAY
+    return [one for one in records if one.timestamp >= since]
 
 
 def record(snapshot: snapshots.Snapshot) -> Record:
@@ -143,7 +200,14 @@ def record(snapshot: snapshots.Snapshot) -> Record:
         )
         for row in document.drivers
     }
-    return Record(snapshot.scan_id, document.block, document.complete, drivers)
+    return Record(
+        snapshot.scan_id,
+        document.block,
+        document.complete,
+        drivers,
+        tuple(document.shocks),
+        None if document.leverage is None else msgspec.to_builtins(document.leverage),
+    )
 
 
 def _ticks(rows: list[_Tick]) -> Ticks:

@@ -36,6 +36,19 @@ class Stored:
     newer: int | None
 
     @property
+    def grouping(self) -> Mapping[str, Any] | None:
+        """What an answer says of a file of groups; None where none was given (`grouping.py`)."""
+        return None
+
+    def groups_named(self) -> Sequence[str]:
+        """The names that a file of groups gives."""
+        return ()
+
+    def alias(self, address: str) -> str:
+        """What an address is called as an owner."""
+        return address
+
+    @property
     def scan_id(self) -> str:
         """What it is called in every output."""
         return self.snapshot.scan_id
@@ -249,9 +262,16 @@ def positions_of(
 
 
 def account_rows(stored: Stored, address: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Positions and legs of the accounts at this address or owned by it."""
+    """Positions, with their distance from spot, and legs of the accounts at this address or owned
+    by it."""
+    from scanner.outputs.phrases import spot
+
     positions = stored.positions
-    mine = positions[(positions["account"] == address) | (positions["owner"] == address)]
+    owned = positions["owner"].isin([address, stored.alias(address)])
+    mine = positions[(positions["account"] == address) | owned].copy()
+    price = mine["liquidation_price_usd"].fillna(mine["liquidation_ratio"])
+    present = mine["driver"].map(lambda name: spot(stored.document, name) or 1.0)
+    mine["distance"] = price / present.astype(float) - 1
     legs = stored.legs
     return records(mine), records(legs[legs["account"].isin([address, *mine["account"]])])
 
@@ -286,7 +306,22 @@ def _checked(snapshot: "Snapshot") -> Mapping[str, Any]:
             file=snapshot.path,
             fix="remove it and scan again",
         )
-    return document
+    return _strengthened(document)
+
+
+def _strengthened(document: dict[str, Any]) -> Mapping[str, Any]:
+    """The document with the `strength` that scans of the first release do not carry; without it
+    where its rows are not what a scan writes, which is for those who read them to find."""
+    rows = [*document["ticks"], *document["bands"]]
+    try:
+        if all("strength" in row for row in rows):
+            return document
+        from scanner.core.strength import strengthened  # numpy, which nobody's help needs
+
+        ticks, bands = strengthened(document["ticks"], document["bands"])
+    except (LookupError, TypeError, ValueError, AttributeError, MemoryError):
+        return document
+    return {**document, "ticks": ticks, "bands": bands}
 
 
 _KEYS: Mapping[str, type] = {

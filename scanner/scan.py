@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scanner import beside, liquidity
 from scanner.borrowers import BorrowerList
 from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
@@ -111,15 +112,18 @@ def read(
         require_final(node, *known)
     each = node.stats.wall / max(1, node.stats.requests)
     agreed(planned(ledger, node, here, each), request, watch)
-    here, surveyed, failed = _settled(ledger, node, info, here, request, watch)
+    here, surveyed, failed, supply = _settled(ledger, node, info, here, request, watch)
     chain = here.chain
     if chain.final is not None:
         ledger.set_final(info.chain_id, chain.final.number, chain.final.hash)
     watch.step("prices and bands", None)
     require_shocks(request.shocks, [one.survey for one in surveyed], here.shocks)
-    problems = [*here.problems, *(problem for problem, _ in failed)]
+    problems = [*here.problems, *(problem for problem, _ in failed), *supply[1]]
     unread = [*here.unread, *(row for _, row in failed)]
-    found = findings(chain.chain_id, chain.block, request.shocks, surveyed, problems, unread)
+    found = findings(
+        chain.chain_id, chain.block, request.shocks, surveyed, problems, unread, supply[0]
+    )
+    beside.add(chain, found.document, here.pools)
     return chain, found
 
 
@@ -141,6 +145,7 @@ def stored(request: Request, chain: Chain, found: Findings, facts: dict[str, Any
 
 
 Failure = tuple[Problem, dict[str, Any]]
+Beside = tuple[dict[str, Any], list[Problem]]  # liquidity, and what of it could not be read
 
 
 def require_final(node: Node, number: int, block_hash: bytes) -> None:
@@ -180,7 +185,7 @@ def _opened(node: Node, info: ChainInfo, request: Request, watch: Watch) -> Open
 
 def _settled(
     ledger: Ledger, node: Node, info: ChainInfo, here: Opening, request: Request, watch: Watch
-) -> tuple[Opening, list[Surveyed], list[Failure]]:
+) -> tuple[Opening, list[Surveyed], list[Failure], Beside]:
     """Every market at one block that is still the chain's at the end.
 
     Where the block's state is kept by nobody any more, or the block is reorganised away while it is
@@ -191,8 +196,9 @@ def _settled(
         done = ledger.states_count()
         try:
             surveyed, failed = _surveys(ledger, node, here, request, watch)
+            beside = liquidity.read(here.chain, [one.survey.holdings for one in surveyed])
             if here.chain.still_canonical():
-                return here, surveyed, failed
+                return here, surveyed, failed, beside
             why = "was reorganised away while it was read"
         except StateGone:
             if isinstance(request.block, int):

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scanner import past, reading
+from scanner.answers import windows
 from scanner.answers.head import head
 from scanner.answers.holders import SIDES, members, priced_rows
 from scanner.answers.lists import at_risk_total
 from scanner.core.changes import changes, closeness
 from scanner.core.rounding import summed
+from scanner.core.windows import LONGEST
 from scanner.errors import ScanGone, StoreError
 from scanner.past import Past, Record
 from scanner.reading import SCHEMA, Stored
@@ -57,9 +59,12 @@ def scans(store: Path, chain: str | int | None) -> Answer:
 
 
 def history(
-    store: Path, chain: str | int | None, driver: str, *, days: float | None = None
+    store: Path, chain: str | int | None, driver: str | None = None, *, days: float | None = None
 ) -> Answer:
-    """How a driver's ranges, debt, collateral and borrowers moved between the stored scans.
+    """How a driver's ranges, debt, collateral and borrowers moved between the stored scans; those
+    of the whole chain, and the liquidity beside them, where no driver is named.
+
+    The windows look back as far as they reach, whatever `days`.
 
     Raises
     ------
@@ -67,14 +72,63 @@ def history(
         No stored scan of the chain has such a driver.
     """
     number = reading.chain_id(store, chain)
-    records, problems = past.records(store, number, days=days)
+    far = None if days is None else max(days, LONGEST / past.DAY)
+    records, problems = past.records(store, number, days=far)
+    told_of = [problem.message for problem in problems]
+    if driver is None:
+        return leverage(number, records, told_of, days=days)
     known = dict.fromkeys(name for record in reversed(records) for name in record.drivers)
     name = reading.spelled(list(known), driver, "No stored scan has a driver")
-    return told(number, records, name, [problem.message for problem in problems])
+    return told(number, records, name, told_of, days=days)
 
 
-def told(chain_id: int, records: Sequence[Record], driver: str, problems: Sequence[str]) -> Answer:
-    """The history of one driver from records that were read for several.
+def leverage(
+    chain_id: int,
+    records: Sequence[Record],
+    problems: Sequence[str],
+    *,
+    days: float | None = None,
+) -> Answer:
+    """The history of a whole chain: `leverage` of the newest complete scan, `windows`, and a row
+    of totals per scan; null in those that do not record them."""
+    newest = next((one for one in reversed(records) if one.complete), None)
+    totals = None
+    if newest is not None and newest.leverage is not None:
+        totals = {"scan_id": newest.scan_id, "block": newest.block, **newest.leverage}
+    return {
+        "schema": SCHEMA,
+        "chain_id": chain_id,
+        "driver": None,
+        "leverage": totals,
+        "windows": windows.of_chain(records),
+        "scans": [
+            {
+                "scan_id": one.scan_id,
+                "block": one.block,
+                "complete": one.complete,
+                **{name: (one.leverage or {}).get(name) for name in windows.TOTALS},
+                "stablecoin_supply_usd": _supply(one),
+            }
+            for one in past.recent(list(records), days)
+        ],
+        "problems": list(problems),
+    }
+
+
+def _supply(record: Record) -> float | None:
+    liquidity = None if record.leverage is None else record.leverage["liquidity"]
+    return None if liquidity is None else liquidity["stablecoin_supply_usd"]
+
+
+def told(
+    chain_id: int,
+    records: Sequence[Record],
+    driver: str,
+    problems: Sequence[str],
+    *,
+    days: float | None = None,
+) -> Answer:
+    """The history of one driver from records that were read for several; `days` as in `history`.
 
     `changes` are against the complete scan before; an incomplete one is listed, but nothing is
     concluded from what it lacks. A range keeps its `track` as long as it is the same range.
@@ -83,7 +137,7 @@ def told(chain_id: int, records: Sequence[Record], driver: str, problems: Sequen
     known: list[tuple[Row, str]] = []  # the ranges of the last complete scan, with their tracks
     named: set[str] = set()  # all tracks of complete scans
     first = True
-    for record in records:
+    for record in past.recent(list(records), days):
         one = record.drivers.get(driver)
         if one is None:
             continue
@@ -119,6 +173,7 @@ def told(chain_id: int, records: Sequence[Record], driver: str, problems: Sequen
         "schema": SCHEMA,
         "chain_id": chain_id,
         "driver": driver,
+        "windows": windows.of_driver(records, driver),
         "scans": rows,
         "problems": list(problems),
     }

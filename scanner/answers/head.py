@@ -9,6 +9,7 @@ from scanner.reading import Stored
 def head(stored: Stored) -> dict[str, Any]:
     """Which scan it is, and what that scan is worth."""
     document = stored.document
+    grouped = stored.grouping
     return {
         "schema": document["schema"],
         "chain_id": document["chain_id"],
@@ -16,4 +17,5 @@ def head(stored: Stored) -> dict[str, Any]:
         "block": document["block"],
         "complete": document["complete"],
         "certificate_summary": certificate_summary(document),
+        **({} if grouped is None else {"grouping": dict(grouped)}),
     }

@@ -34,8 +34,10 @@ def band_accounts(stored: Stored, band: Row, limit: int | None = None) -> list[A
     )
     keys = ("account", "owner", "protocol", "market", "liquidation_price_usd", "liquidation_ratio",
             "health_factor", "collateral_at_risk_usd", "debt_usd", "seizable_usd", "callable",
-            "largest_collateral", "largest_debt")  # fmt: skip
-    rows = reading.records(frame[list(keys)].head(len(frame) if limit is None else limit))
+            "not_callable_reason", "largest_collateral", "largest_debt")  # fmt: skip
+    rows = reading.records(
+        frame[[key for key in keys if key in frame]].head(len(frame) if limit is None else limit)
+    )
     return [{**row, "share": row["collateral_at_risk_usd"] / total} for row in rows]
 
 
@@ -52,6 +54,34 @@ def members(stored: Stored, band: Row) -> "pd.DataFrame":
         owner = band.get("owner") or found.groupby("owner")["collateral_at_risk_usd"].sum().idxmax()
         found = found[found["owner"] == owner]
     return found
+
+
+def subtotals(stored: Stored, frame: "pd.DataFrame") -> list[Answer]:
+    """What each group of the file of groups has in these positions, the most at risk first.
+
+    `nearest`: the price of its position that is nearest to spot [USD; a ratio under the market
+    shock].
+    """
+    names = set(stored.groups_named())
+    rows = []
+    for name, mine in frame[frame["owner"].isin(names)].groupby("owner"):
+        sums = {
+            key: summed(mine[key].to_numpy(np.float64))
+            for key in ("collateral_usd", "debt_usd", "collateral_at_risk_usd", "seizable_usd")
+        }
+        nearest = mine.iloc[int(mine["distance"].abs().to_numpy().argmin())]
+        price = nearest["liquidation_price_usd"]
+        rows.append(
+            {
+                "group": str(name),
+                "positions": len(mine),
+                "accounts": int(mine["account"].nunique()),
+                **sums,
+                "nearest": float(nearest["liquidation_ratio"] if price != price else price),
+                "distance": float(nearest["distance"]),
+            }
+        )
+    return sorted(rows, key=lambda row: (-row["collateral_at_risk_usd"], row["group"]))
 
 
 def protocols(stored: Stored, driver: str) -> Answer:
@@ -91,7 +121,8 @@ def priced(stored: Stored, driver: str, side: Side, protocol: str | None = None)
         frame[name].to_numpy(np.float64)
         for name in ("collateral_at_risk_usd", "debt_usd", "seizable_usd")
     )
-    return Priced(side, _prices(frame), at_risk, debt, seizable, frame["owner"].to_numpy(object))
+    owner, able = frame["owner"].to_numpy(object), frame["callable"].to_numpy(np.bool_)
+    return Priced(side, _prices(frame), at_risk, debt, seizable, owner, able)
 
 
 def priced_rows(

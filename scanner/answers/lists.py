@@ -7,9 +7,12 @@ import numpy as np
 
 from scanner import reading
 from scanner.answers.head import head
-from scanner.answers.holders import SIDES, is_ratio, members, priced
+from scanner.answers.holders import SIDES, is_ratio, members, priced, subtotals
+from scanner.answers.reach import driver_of
+from scanner.answers.reach import reach as _reach
 from scanner.core.levels import Side
 from scanner.core.rounding import rounded, summed
+from scanner.core.strength import strengthened
 from scanner.core.summary import tick_rows
 from scanner.core.ticks import tick_table
 from scanner.errors import UsageError
@@ -83,7 +86,8 @@ def ticks(
     high: float | None = None,
     least: float | None = None,
 ) -> Answer:
-    """Collateral at risk per occupied tick; with `protocol` only that protocol's part of it."""
+    """Collateral at risk per occupied tick; with `protocol` only that protocol's part of it, and
+    its strength among that protocol's ticks."""
     if protocol is None:
         found = reading.rows_of(stored.document, "ticks", driver, side, low, high)
     else:
@@ -134,6 +138,7 @@ def positions(
         "driver": driver,
         "matching": len(found),
         "already_liquidatable": already,
+        **({} if stored.grouping is None else {"groups": subtotals(stored, found)}),
         "positions": reading.records(page),
     }
 
@@ -159,10 +164,32 @@ def numbered(stored: Stored, driver: str, rows: Sequence[Row]) -> list[int]:
     return [number[id(row)] for row in rows]
 
 
-def account(stored: Stored, address: str) -> Answer:
-    """Every position of an account, or of an owner, with its legs."""
+def account(
+    stored: Stored, address: str, *, driver: str | None = None, reach: float | None = None
+) -> Answer:
+    """Every position of an account, or of an owner, with its legs.
+
+    `driver`: only what that one does to them. `reach`: what to repay or to add so that their
+    liquidation prices move to this one [USD; a ratio under the market shock]; null without it.
+
+    Raises
+    ------
+    UsageError
+        `reach` without a driver where several move the account, or too far from spot.
+    """
     held, legs = reading.account_rows(stored, address)
-    return {**head(stored), "account": address, "positions": held, "legs": legs}
+    if driver is not None or reach is not None:
+        driver = driver_of(stored, held, driver)
+        held = [row for row in held if row["driver"] == driver]
+    advice = None if reach is None or driver is None else _reach(stored, held, legs, driver, reach)
+    return {
+        **head(stored),
+        "account": address,
+        "driver": driver,
+        "positions": held,
+        "legs": legs,
+        "reach": advice,
+    }
 
 
 def certificate(stored: Stored) -> Answer:
@@ -182,7 +209,8 @@ def _protocol_ticks(stored: Stored, driver: str, side: Side, protocol: str) -> l
         return []
     table = tick_table(held.price, held.at_risk, held.debt)
     parts = [{protocol: usd} for usd in rounded(table.collateral_at_risk, 2)]
-    return tick_rows(driver, side, table, parts, ratio=is_ratio(stored, driver))
+    rows = tick_rows(driver, side, table, parts, ratio=is_ratio(stored, driver))
+    return strengthened(rows)[0]
 
 
 def _nearest(stored: Stored, driver: str, side: Side) -> Row | None:

@@ -95,6 +95,8 @@ class Question(Generic[T]):
     trust : callable, optional
         Asked before an endpoint is: whether it may be believed in this. If not, it says so itself
         in the endpoint's `without`, under "history".
+    also : tuple of str
+        What else an endpoint must have; who lacks it has it in its `without`.
     """
 
     method: str
@@ -105,11 +107,12 @@ class Question(Generic[T]):
     only: Endpoint | None = None
     lags: int | None = None
     trust: Callable[[Endpoint], Awaitable[bool]] | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def needs(self) -> tuple[str, ...]:
         """All that an endpoint may lack."""
-        more = ("history",) if self.trust else ()
+        more = (*self.also, "history") if self.trust else self.also
         return (self.method, self.need, *more) if self.need else (self.method, *more)
 
 

@@ -1,18 +1,29 @@
-"""As much of an assembler for the EVM as the lens needs (lens.py)."""
+"""As much of an assembler for the EVM as our own programs need (lens.py, stub.py, bench.py)."""
 
 from typing import Self
 
 _OPS = {
+    "STOP": 0x00,
     "ADD": 0x01,
     "MUL": 0x02,
     "SUB": 0x03,
     "LT": 0x10,
+    "GT": 0x11,
+    "EQ": 0x14,
     "ISZERO": 0x15,
     "AND": 0x16,
+    "OR": 0x17,
+    "BYTE": 0x1A,
+    "SHL": 0x1B,
     "SHR": 0x1C,
+    "ADDRESS": 0x30,
+    "CALLER": 0x33,
+    "CALLDATALOAD": 0x35,
+    "CALLDATASIZE": 0x36,
     "CALLDATACOPY": 0x37,
     "CODECOPY": 0x39,
     "RETURNDATASIZE": 0x3D,
+    "RETURNDATACOPY": 0x3E,
     "BLOCKHASH": 0x40,
     "TIMESTAMP": 0x42,
     "NUMBER": 0x43,
@@ -21,6 +32,8 @@ _OPS = {
     "MLOAD": 0x51,
     "MSTORE": 0x52,
     "MSTORE8": 0x53,
+    "SLOAD": 0x54,
+    "SSTORE": 0x55,
     "JUMP": 0x56,
     "JUMPI": 0x57,
     "GAS": 0x5A,
@@ -28,6 +41,8 @@ _OPS = {
     "DUP1": 0x80,
     "CALL": 0xF1,
     "RETURN": 0xF3,
+    "DELEGATECALL": 0xF4,
+    "STATICCALL": 0xFA,
     "REVERT": 0xFD,
 }
 _PUSH1, _PUSH2 = 0x60, 0x61

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.abi import U8
@@ -22,13 +23,16 @@ from scanner.chain.logs import Way
 from scanner.chain.multicall3 import ARB_SYS, ARB_SYS_ADDRESS, ARBITRUM, Aggregate
 from scanner.chain.packages import imported
 from scanner.chain.small import read
+from scanner.chain.stub import Source
+from scanner.chain.touching import touched
 from scanner.chain.transport import Endpoint, Stats
+from scanner.chain.trials import Bench, Room, Trials, trials
 from scanner.chain.values import data, hex_of
 
 if TYPE_CHECKING:
     from scanner.chain.connect import Node
 
-__all__ = ["Block", "Bulk", "Call", "Chain", "Failed", "LogChunk", "Way"]
+__all__ = ["Block", "Bulk", "Call", "Chain", "Failed", "LogChunk", "Source", "Trials", "Way"]
 
 _MULTICALL3 = abi.load("multicall3")
 _NESTED = 25  # calls that share what comes before them
@@ -51,6 +55,8 @@ class Chain:
         self.chain_id = node.chain_id
         self.block = block
         self._aggregate: Aggregate | None = None
+        self._codes: dict[bytes, bytes] = {}
+        self._rooms: dict[tuple[bytes, bool], Room] = {}
 
     def __repr__(self) -> str:
         return f"Chain({self.chain_id}, block {self.block.number})"
@@ -124,6 +130,95 @@ class Chain:
             )
         )
 
+    def trials(
+        self,
+        feeds: Sequence[Source | bytes],
+        answers: npt.NDArray[Any],
+        targets: U8,
+        data: U8,
+        words: int,
+        *,
+        prepare: Sequence[tuple[U8, U8]] = (),
+        once: Sequence[tuple[bytes, bytes]] = (),
+        undone: bool = False,
+        skip: int = 0,
+        gas: int | None = None,
+        progress: Progress | None = None,
+    ) -> Trials:
+        """What calls would reply at the pinned block if feeds answered otherwise.
+
+        Parameters
+        ----------
+        feeds : sequence of Source, or of 20-byte addresses
+            Who is told what to answer.
+        answers : object or int64 array, shape (n, feeds)
+            What each trial tells them, up to 256 bits; None or a negative number leaves a feed its
+            own present answer.
+        targets, data
+            The call of each trial, as in `bulk`.
+        words, skip : int
+            Words of the reply that are kept, and how many are not before them.
+        prepare : sequence of (targets, data)
+            Calls of each trial made before it, such as Maker's `poke`; a trial of which one fails
+            is not `ok`.
+        once : sequence of (address, call data)
+            Calls made once in each request, before all trials: an accrual of interest. One that
+            fails is passed over.
+        undone : bool
+            Whether all that a trial writes is undone before the next one. Where it is not, the
+            last call must be a view, and what `prepare` writes must be written anew each time.
+        gas : int, optional
+            A guess of one trial's, where it is known to be heavy.
+        progress : callable, optional
+            Gets the number of trials done, from another thread.
+
+        Raises
+        ------
+        OverridesRefused
+            No endpoint takes state overrides.
+        ReadError
+        """
+        sources = [f if isinstance(f, Source) else Source(bytes(f)) for f in feeds]
+        calls = np.ascontiguousarray(data, np.uint8)
+        size = len(calls)
+        if not size:
+            none = np.zeros(0, np.int64)
+            empty = np.zeros((0, words, 32), np.uint8)
+            no = none > 0
+            return Trials(no, empty, no, no, none, none, ())
+
+        def asked(where: U8, what: U8) -> tuple[U8, U8]:
+            what = np.broadcast_to(np.asarray(what, np.uint8), (size, what.shape[-1]))
+            return np.ascontiguousarray(np.broadcast_to(where, (size, 20)), np.uint8), what
+
+        bench = Bench(
+            sources,
+            [self._code_once(source.address) for source in sources],
+            once,
+            undone,
+            skip,
+            gas or Bench.gas,
+        )
+        job = trials(
+            self._node.client,
+            self._multicall(),
+            bench,
+            np.asarray(answers, object).reshape(size, len(sources)),
+            [asked(*each) for each in prepare],
+            asked(targets, calls),
+            words,
+            room=self._rooms.setdefault((calls[0, :4].tobytes(), undone), Room()),
+            concurrency=self._node.concurrency,
+            progress=progress,
+        )
+        return self._node.run(job)
+
+    def _code_once(self, address: bytes) -> bytes:
+        """`code_at`, remembered."""
+        if address not in self._codes:
+            self._codes[address] = self.code_at(address)
+        return self._codes[address]
+
     def read(self, calls: Sequence[Call]) -> list[Any]:
         """Few reads of any shape at the pinned block.
 
@@ -135,6 +230,10 @@ class Chain:
             return []
         aggregate, guard = self._multicall(), self._node.guard()
         return self._node.run(read(self._node.client, guard, aggregate, calls))
+
+    def touched(self, calls: Sequence[Call]) -> set[bytes]:
+        """Addresses that some reads touch, as a node says; empty where none tells (touching.py)."""
+        return self._node.run(touched(self._node.client, self._multicall(), calls))
 
     def read_after(self, first: Sequence[Call], calls: Sequence[Call]) -> list[Any]:
         """`read`, all calls as they answer after what `first` did, in the same execution.
@@ -179,7 +278,12 @@ class Chain:
         return History(self._node, self, addresses, topic0, way).logs(first, last)
 
     def tip_logs(
-        self, addresses: Sequence[bytes], topic0: Sequence[bytes], first: int
+        self,
+        addresses: Sequence[bytes],
+        topic0: Sequence[bytes],
+        first: int,
+        *,
+        way: Way = ANY,
     ) -> Iterator[LogChunk]:
         """The logs of each block from the pinned one down to `first`, asked by the block's hash.
 
@@ -187,7 +291,7 @@ class Chain:
         say that it lacks the block. Ends early where a node cannot be asked that way, or after 256
         blocks. Raises `ReadError`.
         """
-        return History(self._node, self, addresses, topic0, ANY).tip(first)
+        return History(self._node, self, addresses, topic0, way).tip(first)
 
     def widest_logs(self, addresses: Sequence[bytes], topic0: Sequence[bytes], first: int) -> int:
         """How many blocks a log request may span, tried from block `first` on; remembered."""

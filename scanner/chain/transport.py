@@ -106,6 +106,7 @@ class Endpoint:
         self.zipped = False  # whether an answer came compressed
         self.path: Path | None = None  # how bulk reads reach it, once tried
         self.closed: set[Path] = set()  # paths that it does not offer
+        self.overrides = False  # whether it ever took the state overrides of a trial
         self.checking = asyncio.Lock()
 
     def __repr__(self) -> str:

@@ -91,17 +91,44 @@ class Reader:
         given = _given(locals())
         return Positions(lambda: self._source.pages(given))
 
-    def account(self, address: str) -> Answer:
-        """Positions and legs of an account, or of what an owner owns."""
-        return self._source.answer("account", {"address": address})
+    def account(
+        self, address: str, *, driver: str | None = None, reach: float | None = None
+    ) -> Answer:
+        """Positions and legs of an account, or of what an owner owns.
 
-    def history(self, driver: str, *, days: int | None = None) -> Answer:
-        """How the driver's ranges, debt and collateral moved between the stored scans."""
+        `reach`: what to repay or to add so that liquidation prices move to this one [USD].
+        """
+        return self._source.answer("account", _given(locals()))
+
+    def history(self, driver: str | None = None, *, days: int | None = None) -> Answer:
+        """How the driver's ranges, debt and collateral moved between the stored scans, and in 1 h,
+        24 h and 7 d (`windows`); without a driver, those of the whole chain."""
         return self._source.answer("history", _given(locals()))
+
+    def liquidations(
+        self,
+        *,
+        since: str | None = None,
+        from_block: int | None = None,
+        to_block: int | None = None,
+        protocol: str | None = None,
+        limit: int | None = None,
+    ) -> Answer:
+        """Liquidations that were read into the store: the last 24 hours where nobody says; `since`
+        is a length of time (1h, 7d) back from the newest block that was read."""
+        return self._source.answer("liquidations", _given(locals()))
+
+    def backtest(self, driver: str | None = None) -> Answer:
+        """What became of the ranges of earlier scans."""
+        return self._source.answer("backtest", _given(locals()))
 
     def certificate(self) -> Answer:
         """The proof the scan carries about itself, and all it does not know."""
         return self._source.answer("certificate", {})
+
+    def proof(self) -> Answer:
+        """What the protocols themselves said about the liquidation prices (`bandscan verify`)."""
+        return self._source.answer("proof", {})
 
     def scans(self) -> Answer:
         """The stored scans, the newest first."""

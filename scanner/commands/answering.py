@@ -18,7 +18,14 @@ _STALE = 6 * 3600  # seconds after which a stored scan is called old
 
 def newest(given: Mapping[str, Any]) -> "Stored":
     """The scan to read, with a word on stderr where it is not what one would expect."""
+    groups = None
+    if given.get("group") is not None:
+        from scanner import grouping
+
+        groups = grouping.read(given["group"])
     stored = reading.newest(given["store"], given["chain"])
+    if groups is not None:
+        stored = grouping.applied(stored, groups)
     block = stored.document["block"]
     if not stored.document["complete"]:
         complain("There is no complete scan yet; this one is incomplete.", "warning: ")
@@ -49,6 +56,10 @@ def tell(
         from scanner.outputs.summary import show_headline
 
         show_headline(screen, document, chain_name(document))
+        if stored.grouping is not None:
+            from scanner.outputs.grouped import show_grouping
+
+            show_grouping(screen, stored.grouping)
         show(screen)
 
     return tell_several(given, shown, answer, complete=document["complete"])

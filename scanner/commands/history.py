@@ -11,16 +11,19 @@ if TYPE_CHECKING:
     from scanner.outputs.screen import Screen
 
 
-@click.command(short_help="How a driver's bands moved between the stored scans.")
-@click.argument("driver")
+@click.command(short_help="What changed in 1 h, 24 h and 7 d, and between the stored scans.")
+@click.argument("driver", required=False)
 @click.option(
     "--days", type=arguments.Positive("DAYS"), help="Only so far back from the newest scan."
 )
 @options.reading
-def history(driver: str, days: float | None, wide: bool, **given: Any) -> int:
+def history(driver: str | None, days: float | None, wide: bool, **given: Any) -> int:
     """How bands, debt, collateral and borrowers of a driver moved between the stored scans.
 
-    How long scans are kept: `bandscan scan --keep`.
+    Without a driver: debt, collateral and borrowers of the whole chain, by protocol and driver,
+    and the supply of dollar tokens beside them. Changes over 1 h, 24 h and 7 d are between the
+    newest complete scan and the one nearest to each window's start; where two scans cannot be
+    compared, it says why. How long scans are kept: `bandscan scan --keep`.
     """
     from scanner import answers
 
@@ -29,8 +32,9 @@ def history(driver: str, days: float | None, wide: bool, **given: Any) -> int:
 
     def show(screen: "Screen") -> None:
         from scanner.outputs.chronicle import show_history
+        from scanner.outputs.leverage import show_leverage
 
-        show_history(screen, answer, wide=wide)
+        (show_leverage if driver is None else show_history)(screen, answer, wide=wide)
 
     return tell(stored, given, show, answer)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 )
 @options.prices
 @options.side
+@options.group
 @options.reading
 def levels(
     driver: str,

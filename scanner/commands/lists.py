@@ -17,6 +17,7 @@ _NEAR = 0.3  # ticks in a terminal: so far around spot
 @click.command(short_help="Price ranges with far more at risk than around them.")
 @click.argument("driver")
 @options.side
+@options.group
 @options.reading
 def bands(driver: str, side: str | None, wide: bool, **given: Any) -> int:
     """The price ranges that hold far more collateral at risk than their surroundings."""
@@ -39,6 +40,7 @@ def bands(driver: str, side: str | None, wide: bool, **given: Any) -> int:
 @click.argument("driver")
 @options.prices
 @options.side
+@options.group
 @options.reading
 def ticks(
     driver: str, low: float | None, high: float | None, side: str | None, wide: bool, **given: Any
@@ -72,6 +74,7 @@ def ticks(
 @options.side
 @options.band
 @options.order
+@options.group
 @options.reading
 def positions(
     driver: str,
@@ -96,6 +99,7 @@ def positions(
     )
 
     def show(screen: "Screen") -> None:
+        from scanner.outputs.grouped import show_groups
         from scanner.outputs.terminal import show_positions
 
         show_positions(
@@ -107,27 +111,37 @@ def positions(
             of=answer["matching"],
             already=answer["already_liquidatable"],
         )
+        if "groups" in answer:
+            show_groups(screen, stored.document, answer["groups"], wide=wide)
 
     return tell(stored, given, show, answer)
 
 
 @click.command(short_help="One account: its legs and the prices that liquidate it.")
 @click.argument("address", type=arguments.Account())
+@options.reach
+@options.group
 @options.reading
-def account(address: str, wide: bool, **given: Any) -> int:
+def account(address: str, driver: str | None, reach: float | None, wide: bool, **given: Any) -> int:
     """What one account holds and owes, and which prices liquidate it.
 
-    ADDRESS is the account's, or the one that owns it.
+    ADDRESS is the account's, or the one that owns it. With --reach, how much of each token to repay
+    or to add so that its liquidation prices move to that price.
     """
     from scanner import answers
 
     stored = newest(given)
-    answer = answers.account(stored, address)
+    name = None if driver is None else reading.driver(stored.document, driver)
+    answer = answers.account(stored, address, driver=name, reach=reach)
 
     def show(screen: "Screen") -> None:
         from scanner.outputs.terminal import show_account
 
         held, legs = answer["positions"], answer["legs"]
         show_account(screen, stored.document, address, held, legs, wide=wide)
+        if answer["reach"] is not None:
+            from scanner.outputs.reaching import show_reach
+
+            show_reach(screen, answer["reach"], wide=wide)
 
     return tell(stored, given, show, answer)

@@ -77,6 +77,7 @@ def _band(
         "chance_bound": None if band.chance_bound is None else digits(band.chance_bound),
         "quality": quality,
         "seizable_usd": summed(one.seizable[members]),
+        "not_callable_usd": summed(one.at_risk[members[~one.callable[members]]]),
         "debt_usd": summed(one.debt[members]),
         "positions": band.positions,
         "accounts": band.accounts,

@@ -28,7 +28,7 @@ class Priced:
     """Positions with a liquidation price under one shock, on one side; columns of one length.
 
     `price` [USD; a ratio under the market shock], `at_risk`, `debt`, `seizable` [USD, whole cents],
-    `owner`: any values that are equal for one owner.
+    `owner`: any values that are equal for one owner; `callable`: whether a call can be made there.
     """
 
     side: Side
@@ -37,15 +37,20 @@ class Priced:
     debt: F64
     seizable: F64
     owner: npt.NDArray[np.object_]
+    callable: Bool
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Dollars and positions, one entry per row of a table. [USD, whole cents]"""
+    """Dollars and positions, one entry per row of a table. [USD, whole cents]
+
+    `barred` is the part of `at_risk` that nobody can call.
+    """
 
     at_risk: F64
     debt: F64
     seizable: F64
+    barred: F64
     positions: I64
 
 
@@ -75,11 +80,11 @@ def level_table(held: Priced) -> LevelTable:
     tick, place = np.unique(tick_of(held.price), return_inverse=True)
     size = len(tick)
     order = np.arange(size)[::-1] if held.side == "long" else np.arange(size)
-    at_risk, debt, seizable = (summed_by(place, usd, size)[order] for usd in _dollars(held))
+    at_risk, debt, seizable, barred = (summed_by(place, c, size)[order] for c in _dollars(held))
     positions = np.bincount(place, minlength=size)[order].astype(np.int64)
-    own = Sums(at_risk, debt, seizable, positions)
-    at_risk, debt, seizable = (_cumulative(usd) for usd in (at_risk, debt, seizable))
-    reached = Sums(at_risk, debt, seizable, np.cumsum(positions))
+    own = Sums(at_risk, debt, seizable, barred, positions)
+    at_risk, debt, seizable, barred = map(_cumulative, (at_risk, debt, seizable, barred))
+    reached = Sums(at_risk, debt, seizable, barred, np.cumsum(positions))
     ticks = tick[order]
     far = ticks if held.side == "long" else ticks + 1
     return LevelTable(ticks, tick_low(far), own, reached)
@@ -92,6 +97,7 @@ class Reached:
     at_risk: float
     debt: float
     seizable: float
+    barred: float
     positions: int
     accounts: int
 
@@ -99,13 +105,13 @@ class Reached:
 def reached(held: Priced, level: float) -> Reached:
     """What is liquidatable once the driver falls below (long) or rises above (short) `level`."""
     there: Bool = held.price >= level if held.side == "long" else held.price <= level
-    at_risk, debt, seizable = (summed(column[there]) for column in _dollars(held))
+    at_risk, debt, seizable, barred = (summed(column[there]) for column in _dollars(held))
     accounts = len(set(held.owner[there].tolist()))
-    return Reached(at_risk, debt, seizable, int(there.sum()), accounts)
+    return Reached(at_risk, debt, seizable, barred, int(there.sum()), accounts)
 
 
-def _dollars(held: Priced) -> tuple[F64, F64, F64]:
-    return held.at_risk, held.debt, held.seizable
+def _dollars(held: Priced) -> tuple[F64, F64, F64, F64]:
+    return held.at_risk, held.debt, held.seizable, np.where(held.callable, 0.0, held.at_risk)
 
 
 def _cumulative(dollars: F64) -> F64:

@@ -6,11 +6,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from .callability import CALLABLE
 from .curves import Curve
 from .integers import Integers
 from .legs import Legs
 from .rounding import significant, to_cents
 from .shocks import Shock
+from .tracing import Line
 
 U8 = npt.NDArray[np.uint8]
 I8 = npt.NDArray[np.int8]
@@ -20,12 +22,26 @@ Bool = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class RootLine:
+    """A root feed under a token's price, and how the price was seen to follow it.
+
+    `driver` is what the feed quotes in dollars; None for a dollar stable and for what is unknown.
+    """
+
+    feed: bytes
+    description: str
+    driver: str | None
+    line: Line
+
+
+@dataclass(frozen=True)
 class Token:
     """A token of a market. `driver` is None where it follows none.
 
     `sensitivity` is by how much the price moves with its driver's, as a share of each, where that
     was measured; None where it is taken to move in proportion (by 1), or not at all. `curve` is how
-    it follows the driver's root feed where that is not in proportion.
+    it follows the driver's root feed where that is not in proportion. `roots`
+    are the feeds that were seen to move it, the followed one first.
     """
 
     address: bytes
@@ -36,6 +52,24 @@ class Token:
     driver_source: str
     sensitivity: float | None = None
     curve: Curve | None = None
+    roots: tuple[RootLine, ...] = ()
+
+
+@dataclass(frozen=True)
+class FirstCalls:
+    """The first liquidation call on each position at the block's own prices.
+
+    Attributes
+    ----------
+    barred : uint8 array
+        Why it cannot be made (`callability.REASONS`), 0 where it can; of no meaning where a
+        position is not liquidatable at the block.
+    seizable : float64 array
+        What it may take; 0 where it cannot be made. [USD, whole cents]
+    """
+
+    barred: U8
+    seizable: F64
 
 
 @dataclass(frozen=True)
@@ -61,6 +95,9 @@ class Holdings:
         (Morpho's ids, Maker's ilks); empty where there is but one.
     place : int64 array, shape (positions,), or None
         Which of `markets` a position is in.
+    now : FirstCalls or None
+        What one call may take at present of those liquidatable at the block, whatever the driver;
+        None: nobody asked.
     """
 
     protocol: str
@@ -74,6 +111,7 @@ class Holdings:
     liquidatable: Bool
     markets: tuple[str, ...] = ()
     place: I64 | None = None
+    now: FirstCalls | None = None
 
     def market_names(self) -> list[str]:
         """The markets that the positions may be in; `place_of` points into them."""
@@ -114,8 +152,8 @@ class Exposure:
     seizable : float64 array
         What the first liquidation call may take one unit beyond p* (at present prices for the
         already liquidatable). [USD, whole cents]
-    callable : bool array
-        Whether any pair can be called there.
+    barred : uint8 array
+        Why no pair can be called there, as a place in `callability.REASONS`; 0 where one can.
     early : float64 array or None
         Where an earlier, partial liquidation begins that the position has let happen (Morpho's
         pre-liquidation), over the present answer; NaN where there is none.
@@ -130,10 +168,15 @@ class Exposure:
     ratio: F64
     at_risk: F64
     seizable: F64
-    callable: Bool
+    barred: U8
     early: F64 | None = None
     feeds: tuple[Feed, ...] = ()
     feed: I64 | None = None
+
+    @property
+    def callable(self) -> Bool:
+        """Whether any pair can be called one unit beyond p*, or at present if liquidatable now."""
+        return np.asarray(self.barred == CALLABLE, np.bool_)
 
     def raw_feeds(self) -> tuple[tuple[Feed, ...], I64]:
         """The feeds that `raw` counts in, and each position's. Shape (positions,)."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import callability
 from .legs import Legs
 from .positions import Exposure, Holdings
 
@@ -81,7 +82,7 @@ def position_columns(
             columns = {k: v[rows] for k, v in whole.items()} | _exposed(name, exposure, rows)
             parts.append(_Part(name, one, exposure.side[rows], rows, columns))
         rows = np.flatnonzero(untouched)
-        columns = {k: v[rows] for k, v in whole.items()} | _unexposed(len(rows))
+        columns = {k: v[rows] for k, v in whole.items()} | _unexposed(one, rows)
         parts.append(_Part("", one, np.zeros(len(rows), np.int8), rows, columns))
     return _sorted(parts)
 
@@ -137,12 +138,20 @@ def _exposed(name: str, exposure: Exposure, rows: I64) -> Columns:
         "collateral_at_risk_usd": exposure.at_risk[rows],
         "seizable_usd": exposure.seizable[rows],
         "callable": exposure.callable[rows],
+        "not_callable_reason": callability.words(exposure.barred[rows]),
         "pre_liquidation_price_usd": exposure.early_price[rows] if dollars else nothing,
     }
 
 
-def _unexposed(size: int) -> Columns:
+def _unexposed(one: Holdings, rows: I64) -> Columns:
+    """No driver moves them; those liquidatable at the block can be called all the same."""
+    size = len(rows)
     empty, nan = np.full(size, "", object), np.full(size, np.nan)
+    barred, seizable = np.full(size, callability.NO_PRICE, np.uint8), np.zeros(size)
+    at_once = one.liquidatable[rows]
+    if one.now is not None:
+        barred[at_once] = one.now.barred[rows[at_once]]
+        seizable[at_once] = one.now.seizable[rows[at_once]]
     return {
         "driver": empty,
         "side": np.full(size, "none", object),
@@ -152,8 +161,9 @@ def _unexposed(size: int) -> Columns:
         "price_feed": empty,
         "price_scale": np.zeros(size),
         "collateral_at_risk_usd": np.zeros(size),
-        "seizable_usd": np.zeros(size),
-        "callable": np.zeros(size, np.bool_),
+        "seizable_usd": seizable,
+        "callable": barred == callability.CALLABLE,
+        "not_callable_reason": callability.words(barred),
         "pre_liquidation_price_usd": nan,
     }
 
@@ -192,6 +202,7 @@ _ORDER = (
     "collateral_at_risk_usd",
     "seizable_usd",
     "callable",
+    "not_callable_reason",
     "already_liquidatable",
     "largest_collateral",
     "largest_debt",

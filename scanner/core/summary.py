@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from . import callability
 from .positions import Exposure, Holdings
 from .rounding import cents, rounded, summed, summed_by
 from .ticks import TickTable, tick_of, tick_table
@@ -26,7 +27,8 @@ LISTED = 100  # already liquidatable accounts that are listed one by one
 class Pool:
     """All positions that one shock touches on one side, of every market, in a fixed order.
 
-    `price` [USD; a ratio under the market shock], `at_risk`, `seizable`, `debt` [USD], `owner` (an
+    `price` [USD; a ratio under the market shock], `at_risk`, `seizable`, `debt` [USD], `callable`
+    (whether a call can be made there), `owner` (an
     index that is the same for one address everywhere), `market` and `position` say where from.
     """
 
@@ -34,6 +36,7 @@ class Pool:
     at_risk: F64
     seizable: F64
     debt: F64
+    callable: npt.NDArray[np.bool_]
     owner: I64
     market: I64
     position: I64
@@ -54,6 +57,7 @@ def pool(entries: Sequence[tuple[Holdings, Exposure]], side: int) -> Pool:
         at_risk=column([e.at_risk[rows] for (_, e), rows in pairs]),
         seizable=column([e.seizable[rows] for (_, e), rows in pairs]),
         debt=column([h.legs.owed()[rows] for (h, _), rows in pairs]),
+        callable=column([e.callable[rows] for (_, e), rows in pairs]).astype(np.bool_),
         owner=np.unique(_keys(joined), return_inverse=True)[1].astype(np.int64),
         market=column([np.full(len(rows), k) for k, rows in enumerate(chosen)]).astype(np.int64),
         position=column(chosen).astype(np.int64),
@@ -162,13 +166,16 @@ def driver(
 
 
 def already_liquidatable(holdings: Sequence[Holdings]) -> dict[str, Any]:
-    """Positions with a health factor below 1 at the block, at present prices."""
-    rows, collateral, debt, bad = [], 0.0, 0.0, 0.0
+    """Positions with a health factor below 1 at the block, at present prices; `not_callable_usd` is
+    the collateral of those that nobody can call."""
+    rows, collateral, debt, bad, barred = [], 0.0, 0.0, 0.0, 0.0
     for one in holdings:
         now = np.flatnonzero(one.liquidatable)
         held, owed = one.legs.collateral()[now], one.legs.owed()[now]
         collateral, debt = collateral + summed(held), debt + summed(owed)
         bad += summed(np.maximum(owed - held, 0.0))
+        why = _reasons(one, now)
+        barred += summed(held[why != ""])
         rows += [
             {
                 "protocol": one.protocol,
@@ -177,6 +184,8 @@ def already_liquidatable(holdings: Sequence[Holdings]) -> dict[str, Any]:
                 "health_factor": float(one.health_factor[position]),
                 "collateral_usd": cents(held[k]),
                 "debt_usd": cents(owed[k]),
+                "callable": not why[k],
+                "not_callable_reason": why[k],
             }
             for k, position in enumerate(now.tolist())
         ]
@@ -186,8 +195,16 @@ def already_liquidatable(holdings: Sequence[Holdings]) -> dict[str, Any]:
         "collateral_usd": cents(collateral),
         "debt_usd": cents(debt),
         "bad_debt_usd": cents(bad),
+        "not_callable_usd": cents(barred),
         "accounts": listed[:LISTED],
     }
+
+
+def _reasons(one: Holdings, rows: I64) -> npt.NDArray[np.object_]:
+    """Why each of some liquidatable positions cannot be called; "" for one that can."""
+    if one.now is None:
+        raise ValueError(f"nobody asked whether {one.protocol}'s positions can be called")
+    return callability.words(one.now.barred[rows])
 
 
 def edges(low: float, high: float, *, ratio: bool) -> dict[str, Any]:

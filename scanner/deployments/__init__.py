@@ -4,6 +4,8 @@
     aave_v3.toml    one file per protocol: its markets and their first blocks
     tokens.toml     which driver a token follows, by address, symbol and feed description
     feeds.toml      dollar price feeds by chain and driver
+    pools.toml      a DEX pool by chain and driver, to hold oracles against
+    stablecoins.toml   the large dollar tokens of each chain
 
 A protocol adds its own `<protocol>.toml`; it is found by listing the folder.
 """
@@ -11,6 +13,7 @@ A protocol adds its own `<protocol>.toml`; it is found by listing the folder.
 from .chains import ChainInfo, chain_info
 from .drivers import DriverTables, driver_tables
 from .load import Fields, Market, markets
+from .stablecoins import issued_symbols, stablecoins
 
 __all__ = [
     "ChainInfo",
@@ -19,5 +22,7 @@ __all__ = [
     "Market",
     "chain_info",
     "driver_tables",
+    "issued_symbols",
     "markets",
+    "stablecoins",
 ]

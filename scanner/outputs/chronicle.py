@@ -6,6 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from scanner.outputs import phrases, words
+from scanner.outputs.leverage import show_windows
 from scanner.outputs.screen import Column, Screen, show_table
 
 Row = Mapping[str, Any]
@@ -68,6 +69,8 @@ def show_history(screen: Screen, answer: Mapping[str, Any], *, wide: bool) -> No
         screen.print(Text(f"the last {len(rows)} of {len(everything)}: --json has all", "dim"))
     if any(not row["complete"] for row in rows):
         screen.print(Text("≥: that scan is incomplete, its amounts are lower bounds", "dim"))
+    screen.print()
+    show_windows(screen, answer["windows"], wide=wide)
     told = [(row, step) for row in rows for step in row["changes"] if _band_of(step)]
     if told:
         screen.print()

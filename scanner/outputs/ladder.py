@@ -75,6 +75,7 @@ def show_levels(
             Column("seizable", _dollars(document, rows, "seizable_usd"), rank=5),
             Column("positions", _positions(document, rows), rank=3),
             Column("this tick", _dollars(document, rows, "tick_collateral_at_risk_usd"), rank=2),
+            Column("strength", [words.strength(row["strength"]) for row in rows], rank=7),
         ],
         wide=wide,
     )

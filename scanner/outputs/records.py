@@ -28,6 +28,7 @@ COLUMNS = {
     "collateral_at_risk_usd": "number",
     "seizable_usd": "number",
     "callable": "flag",
+    "not_callable_reason": "text",
     "already_liquidatable": "flag",
     "largest_collateral": "untrusted",
     "largest_debt": "untrusted",

@@ -45,6 +45,7 @@ def show_bands(
                 [phrases.distances(b, phrases.spot(document, b["driver"])) for b in bands],
                 rank=1,
             ),
+            Column("strength", [words.strength(band.get("strength")) for band in bands], rank=10),
             Column("debt", [words.usd(band["debt_usd"]) for band in bands], rank=9),
             Column("seizable", [words.usd(band["seizable_usd"]) for band in bands], rank=7),
         ],
@@ -73,6 +74,7 @@ def show_ticks(
         "side": [row["side"] for row in rows],
         "at risk": [words.usd(row["collateral_at_risk_usd"]) for row in rows],
         "": [_bar(row["collateral_at_risk_usd"], most) for row in rows],
+        "strength": [words.strength(row.get("strength")) for row in rows],
         "debt": [words.usd(row["debt_usd"]) for row in rows],
         "positions": [f"{row['positions']:,}" for row in rows],
     }
@@ -81,7 +83,7 @@ def show_ticks(
             column.insert(
                 at, Text(f"spot {words.price(present)}" if head == "price" else "", "bold")
             )
-    ranks = {"side": 2, "debt": 3, "positions": 1}
+    ranks = {"side": 2, "debt": 3, "positions": 1, "strength": 4}
     show_table(
         screen,
         [

@@ -196,6 +196,18 @@ def times(value: object) -> str:
     return f"{factor:,.0f}x" if factor >= 9.95 else f"{factor:.1f}x"
 
 
+def strength(value: object) -> str:
+    """A range against the fullest one nearby, 0 to 1.
+
+    >>> strength(1.0), strength(0.2541), strength(0.0004), strength(0.0), strength(None)
+    ('1.00', '0.25', '<0.01', '0', '-')
+    """
+    part = number(value)
+    if part is None:
+        return "-"
+    return f"{part:.2f}" if part >= 0.005 else "<0.01" if part else "0"
+
+
 def odds(long: object, short: object) -> str:
     """Longs against shorts.
 

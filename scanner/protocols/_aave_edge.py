@@ -6,15 +6,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scanner.core import price, search, stretches
+from scanner.core import callability, price, search, stretches
 from scanner.core.integers import LARGEST_FACTOR, LARGEST_RESULT
 from scanner.core.legs import rows_of
 from scanner.core.shocks import Shock
 
 from ._aave_book import Book, sums
-from ._aave_rules import BPS, RAY, Pair, Seizure, health_factors, healthy, seize
+from ._aave_rules import (
+    BPS,
+    RAY,
+    SENTINEL_HEALTH,
+    Pair,
+    Seizure,
+    health_factors,
+    healthy,
+    seize,
+)
 from ._aave_trial import Trial
 
+U8 = npt.NDArray[np.uint8]
 I8 = npt.NDArray[np.int8]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
@@ -212,8 +222,8 @@ class FirstCall:
     ----------
     value : float64 array
         Collateral taken (fee included), at the trial price. [USD]
-    callable : bool array
-        False where no pair can be called: paused, in grace, or too small.
+    barred : uint8 array
+        Why the pair of most value cannot be called (`core.callability`); 0 where any pair can.
     collateral, debt : int64 arrays
         Reserve indices of the pair; -1 where there is none.
     seizure : Seizure
@@ -221,14 +231,17 @@ class FirstCall:
     """
 
     value: F64
-    callable: Bool
+    barred: U8
     collateral: I64
     debt: I64
     seizure: Seizure
 
 
-def first_call(book: Book, positions: I64, shock: Shock, answer: I64, *, exact: bool) -> FirstCall:
-    """What one call may take from `positions` (sorted) when the feed answers `answer`.
+def first_call(
+    book: Book, positions: I64, shock: Shock | None, answer: I64, *, exact: bool
+) -> FirstCall:
+    """What one call may take from `positions` (sorted) when the feed answers `answer`; at the
+    block's own prices without a shock.
 
     The pair of collateral and debt with the largest seizure, by the version's close factor, bonus,
     fee and dust rules. With `exact`, amounts are Python integers equal to the contract's; without,
@@ -237,14 +250,15 @@ def first_call(book: Book, positions: I64, shock: Shock, answer: I64, *, exact: 
     size = len(positions)
     if not size:
         none, nothing = np.zeros(0), np.zeros(0, np.int64)
-        return FirstCall(none, none > 0, nothing, nothing, Seizure(none, none, none))
+        return FirstCall(none, none.astype(np.uint8), nothing, nothing, Seizure(none, none, none))
     reserves, rules = book.market.reserves, book.rules
     rows, begin = rows_of(book.starts, positions)
     owner = np.repeat(np.arange(size), np.diff(np.append(begin, len(rows))))
     token, debt = book.legs.token[rows], book.legs.debt[rows]
     quoted = reserves.price[token]
-    moves = shock.quoted[token]
-    quoted = np.where(moves, shock.prices(token, answer[owner]), quoted)
+    if shock is not None:
+        moves = shock.quoted[token]
+        quoted = np.where(moves, shock.prices(token, answer[owner]), quoted)
 
     # Every (collateral, debt) pair of a position: its collateral legs, each repeated once per debt.
     held = np.flatnonzero(~debt & (book.threshold[rows] > 0))
@@ -284,30 +298,50 @@ def first_call(book: Book, positions: I64, shock: Shock, answer: I64, *, exact: 
         fee=reserves.fee[token[c]].astype(kind),
     )
     taken = seize(rules, pair)
-    callable_ = _callable(book, token[c], token[d], taken)
+    barred = _barred(book, token[c], token[d], pair.health, taken)
     value = (taken.taken * pair.collateral_price).astype(np.float64)
     value = value / pair.collateral_unit.astype(np.float64) / book.market.dollar
-    value = value * shock.rebased(answer)[owner[c]]
-    return _largest(size, owner[c], token[c], token[d], value, callable_, taken)
+    if shock is not None:
+        value = value * shock.rebased(answer)[owner[c]]
+    return _largest(size, owner[c], token[c], token[d], value, barred, taken)
 
 
-def _callable(
-    book: Book, collateral: npt.NDArray[np.int32], debt: npt.NDArray[np.int32], taken: Seizure
-) -> Bool:
-    """Neither side paused or in grace, and both burns at least one scaled unit.
+def _barred(
+    book: Book,
+    collateral: npt.NDArray[np.int32],
+    debt: npt.NDArray[np.int32],
+    health: npt.NDArray[Any],
+    taken: Seizure,
+) -> U8:
+    """Why a pair cannot be called; 0 where it can.
 
-    Source: ValidationLogic.validateLiquidationCall; ScaledBalanceTokenBase._burnScaled reverts on
-    an amount that scales to 0 (InvalidBurnAmount).
+    Sources: ValidationLogic.validateLiquidationCall (v2: LendingPool.liquidationCall, which is
+    whenNotPaused): active, not paused, no sentinel that forbids it, no grace period, on either
+    side; ScaledBalanceTokenBase._burnScaled reverts on an amount that scales to 0
+    (InvalidBurnAmount).
     """
-    reserves = book.market.reserves
+    reserves, market = book.market.reserves, book.market
     index = np.array([v / RAY for v in reserves.debt_index])[debt]
     income = np.array([v / RAY for v in reserves.income])[collateral]
     least = 1.0 if book.rules.floor_ceil else 0.5
     burned = taken.repay.astype(np.float64) / index >= least
     received = (taken.taken - taken.fee).astype(np.float64) / income
     enough = received > 0 if book.rules.floor_ceil else received >= 0.5
-    open_ = reserves.callable[collateral] & reserves.callable[debt]
-    return np.asarray(open_ & burned & enough, np.bool_)
+    sides = reserves.barred[collateral], reserves.barred[debt]
+    watched = np.asarray(health >= SENTINEL_HEALTH, np.bool_) & market.watched
+
+    def either(code: int) -> tuple[Bool, int]:
+        return (sides[0] == code) | (sides[1] == code), code
+
+    dust = np.zeros(len(collateral), np.bool_) if taken.dust is None else taken.dust
+    return callability.first_of(
+        either(callability.INACTIVE),
+        either(callability.PAUSED),
+        (watched, callability.SENTINEL),
+        either(callability.GRACE),
+        (dust, callability.LEFTOVER),
+        (np.asarray(~(burned & enough), np.bool_), callability.TOO_SMALL),
+    )
 
 
 def _largest(
@@ -316,20 +350,18 @@ def _largest(
     collateral: npt.NDArray[np.int32],
     debt: npt.NDArray[np.int32],
     value: F64,
-    callable_: Bool,
+    barred: U8,
     taken: Seizure,
 ) -> FirstCall:
     """Of each position the callable pair of most value, else the pair of most value."""
-    order = np.lexsort((-value, ~callable_, owner))
-    first = order[np.unique(owner[order], return_index=True)[1]] if len(order) else order
-    rows = owner[first]
-    worth, can = np.zeros(size), np.zeros(size, np.bool_)
+    rows, first = callability.best(owner, value, barred)
+    worth, why = np.zeros(size), np.full(size, callability.NO_COLLATERAL, np.uint8)
     c, d = np.full(size, -1, np.int64), np.full(size, -1, np.int64)
     columns = []
     for amounts in (taken.repay, taken.taken, taken.fee):
         column = np.zeros(size, amounts.dtype)
         column[rows] = amounts[first]
         columns.append(column)
-    can[rows], c[rows], d[rows] = callable_[first], collateral[first], debt[first]
-    worth[rows] = np.where(callable_[first], value[first], 0.0)
-    return FirstCall(worth, can, c, d, Seizure(*columns))
+    why[rows], c[rows], d[rows] = barred[first], collateral[first], debt[first]
+    worth[rows] = np.where(barred[first] == callability.CALLABLE, value[first], 0.0)
+    return FirstCall(worth, why, c, d, Seizure(*columns))

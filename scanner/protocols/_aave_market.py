@@ -13,6 +13,7 @@ from ._drivers import Following
 
 I64 = npt.NDArray[np.int64]
 I32 = npt.NDArray[np.int32]
+U8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
 
@@ -32,8 +33,9 @@ class Reserves:
         Oracle price in USD * 1e8 (Aave v2: in wei of ether); 0 where the oracle gave none.
     threshold, bonus, fee, category : int64 arrays
         Liquidation threshold, bonus and protocol fee [basis points], legacy e-mode category.
-    callable : bool array
-        Active, not paused and not in a grace period: one side of a liquidation call.
+    barred : uint8 array
+        Why the reserve cannot be a side of a liquidation call (`core.callability`): inactive,
+        paused or in a grace period; 0 where it can.
     income, debt_index : lists of int
         Normalized income and variable debt, accrued to the block's timestamp. [ray]
     collateral_token, debt_token, stable_token : lists of bytes
@@ -50,7 +52,7 @@ class Reserves:
     bonus: I64
     fee: I64
     category: I64
-    callable: Bool
+    barred: U8
     income: list[int]
     debt_index: list[int]
     collateral_token: list[bytes]
@@ -76,7 +78,11 @@ class EModes:
 
 @dataclass(frozen=True)
 class AaveMarket:
-    """One pool at one block."""
+    """One pool at one block.
+
+    `watched` says that a price oracle sentinel keeps liquidations of positions with a health factor
+    of 0.95 or more from being made (v3.0 to v3.6).
+    """
 
     protocol: str
     name: str
@@ -92,6 +98,7 @@ class AaveMarket:
     problems: tuple[Problem, ...]
     newest: int = LATEST_REVISION
     dollar: float = BASE_UNIT  # a dollar in the oracle's unit
+    watched: bool = False
 
     @property
     def known_revision(self) -> bool:

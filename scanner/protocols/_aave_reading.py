@@ -8,20 +8,24 @@ afresh in every scan: it moves the health of everybody and touches no account.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
+from scanner.core import callability
+from scanner.core.integers import Integers
 from scanner.deployments import driver_tables
 from scanner.errors import MarketError, Problem, ReadError
 
 from ._aave_market import AaveMarket, EModes, Reserves
 from ._aave_rules import BASE_UNIT, LATEST_REVISION, Rules, rules_of
 from ._asking import every, raw
-from ._drivers import followings
-from ._feeds import trace
+from ._drivers import Following, followings
+from ._probe import asked_by, pairs_of, probed
+from ._roots import candidates
 from ._text import clean_symbol
 
 I64 = npt.NDArray[np.int64]
@@ -31,6 +35,7 @@ _TOKEN = abi.load("aave_v3_token")
 _ORACLE = abi.load("aave_v3_oracle")
 _PROVIDER = abi.load("aave_v3_addresses_provider")
 _ERC20 = abi.load("erc20")
+_SENTINEL = abi.load("aave_v3_sentinel")
 
 _answers = partial(every, doubt="is this no Aave v3 pool?")
 _NO_ADDRESS = bytes(20)
@@ -43,11 +48,13 @@ def read_market(
     pool: bytes,
     declared: Mapping[bytes, str | None],
     newest: int = LATEST_REVISION,
+    feeds: Mapping[str, bytes] = MappingProxyType({}),
 ) -> AaveMarket:
     """The pool's configuration, indices, prices and totals at the pinned block.
 
-    `declared` are the deployments file's drivers by token address; a pool whose revision is above
-    `newest` is read by the rules of that one and checked whole.
+    `declared` are the deployments file's drivers by token address, `feeds` the chain's dollar feeds
+    by driver; a pool whose revision is above `newest` is read by the rules of that one and checked
+    whole.
 
     Raises
     ------
@@ -82,6 +89,17 @@ def read_market(
     reserves = _read_reserves(chain, protocol, name, pool, raw(oracle), rules, listed, problems)
     none = np.zeros(0, np.int64)
     no_emodes = EModes(none, none, none, np.zeros((0, len(reserves)), np.bool_))
+    following = follow_prices(
+        chain,
+        (protocol, name),
+        raw(oracle),
+        (reserves.address, reserves.symbol, reserves.source),
+        reserves.price,
+        BASE_UNIT,
+        declared,
+        feeds,
+        problems,
+    )
     return AaveMarket(
         protocol=protocol,
         name=name,
@@ -94,20 +112,52 @@ def read_market(
         timestamp=chain.block.timestamp,
         reserves=reserves,
         emodes=no_emodes,
-        following=tuple(
-            followings(
-                chain.chain_id,
-                reserves.address,
-                reserves.symbol,
-                reserves.source,
-                reserves.price,
-                BASE_UNIT,
-                trace(chain, reserves.source),
-                declared,
-                driver_tables(),
-            )
-        ),
+        following=following,
         problems=tuple(problems),
+        watched=rules.sentinel and _forbidden(chain, raw(provider)),
+    )
+
+
+def _forbidden(chain: Chain, provider: bytes) -> bool:
+    """Whether the provider's price oracle sentinel forbids liquidations, if it has one.
+
+    Source: v3.0 to v3.6 ValidationLogic.validateLiquidationCall (a position below a health factor
+    of 0.95 may be liquidated all the same); PriceOracleSentinel.isLiquidationAllowed: on an L2 not
+    while its sequencer is down, nor in the grace period after it. A sentinel that reverts makes
+    the pool's call revert, and so does a provider that does.
+    """
+    [address] = chain.read([Call(provider, _PROVIDER, "getPriceOracleSentinel")])
+    if isinstance(address, Failed):
+        return True  # the pool asks the same
+    if not any(raw(address)):
+        return False
+    [allowed] = chain.read([Call(raw(address), _SENTINEL, "isLiquidationAllowed")])
+    return isinstance(allowed, Failed) or not allowed
+
+
+def follow_prices(
+    chain: Chain,
+    where: tuple[str, str],
+    oracle: bytes,
+    reserves: tuple[list[bytes], list[str], list[bytes]],
+    prices: Integers,
+    unit: int,
+    declared: Mapping[bytes, str | None],
+    feeds: Mapping[str, bytes],
+    problems: list[Problem],
+) -> tuple[Following, ...]:
+    """What each reserve follows; `reserves` are addresses, symbols and price sources."""
+    addresses, symbols, sources = reserves
+    reads = [Call(oracle, _ORACLE, "getAssetPrice", (address,)) for address in addresses]
+    graph, roots = candidates(chain, sources, reads, feeds)
+    asked = asked_by(reads, [int(price) for price in prices])
+    found = probed(chain, roots, asked, where, problems, pairs_of(graph, roots, sources))
+    paths = {one: graph.path(one) for one in graph.getters}
+    tables, seen = driver_tables(), None if found is None else found.seen
+    return tuple(
+        followings(
+            chain.chain_id, addresses, symbols, sources, prices, unit, paths, declared, tables, seen
+        )
     )
 
 
@@ -228,8 +278,7 @@ def _read_reserves(
             f"a reserve has {int(decimals.max())} decimals; up to 18 are supported",
             market=f"{protocol}/{name}",
         )
-    active, paused = field(56, 56) == 1, field(60, 60) == 1
-    in_grace = np.array([g >= chain.block.timestamp for g in grace]) & rules.grace
+    in_grace = np.array([g >= chain.block.timestamp for g in grace], np.bool_) & rules.grace
     return Reserves(
         number=np.array([row[7] for row in data], np.int64),
         address=addresses,
@@ -241,7 +290,11 @@ def _read_reserves(
         bonus=field(32, 47),
         fee=field(152, 167),
         category=field(168, 175) if rules.category_emode else np.zeros(len(data), np.int64),
-        callable=active & ~paused & ~in_grace,
+        barred=callability.first_of(
+            (field(56, 56) == 0, callability.INACTIVE),
+            (field(60, 60) == 1, callability.PAUSED),
+            (in_grace, callability.GRACE),
+        ),
         income=[int(v) for v in columns["getReserveNormalizedIncome"]],
         debt_index=[int(v) for v in columns["getReserveNormalizedVariableDebt"]],
         collateral_token=[raw(row[8]) for row in data],

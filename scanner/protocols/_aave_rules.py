@@ -20,6 +20,7 @@ BASE_UNIT = 10**8  # USD with 8 decimals: BASE_CURRENCY_UNIT of every Aave v3 or
 MAX_HEALTH = 2**256 - 1  # what the contract says without debt
 
 CLOSE_FACTOR_HEALTH = 95 * 10**16  # CLOSE_FACTOR_HF_THRESHOLD
+SENTINEL_HEALTH = 95 * 10**16  # MINIMUM_HEALTH_FACTOR_LIQUIDATION_THRESHOLD, to v3.6
 SMALL_POSITION = 2_000 * BASE_UNIT  # MIN_BASE_MAX_CLOSE_FACTOR_THRESHOLD, v3.3 on
 LEAST_LEFTOVER = 1_000 * BASE_UNIT  # MIN_LEFTOVER_BASE, v3.3 on
 
@@ -46,6 +47,8 @@ class Rules:
         v3.3 on: close factor of the whole position, the 2,000 and 1,000 USD rules.
     grace : bool
         v3.1 on: liquidation grace periods.
+    sentinel : bool
+        To v3.6: a price oracle sentinel may keep liquidations from being made.
     floor_bonus : bool
         v3.7 on: bonus and fee round against the liquidator.
     second : bool
@@ -61,6 +64,7 @@ class Rules:
     whole_position: bool
     grace: bool
     floor_bonus: bool
+    sentinel: bool
     second: bool = False
 
 
@@ -84,12 +88,13 @@ def rules_of(revision: int) -> Rules:
         whole_position=revision >= 7,
         grace=revision >= 4,
         floor_bonus=revision >= 11,
+        sentinel=revision <= 10,
     )
 
 
 def second_rules() -> Rules:
     """Aave v2: the health factor of v3.0, without e-modes (LENDINGPOOL_REVISION 2)."""
-    return replace(rules_of(1), version="2.0", category_emode=False, second=True)
+    return replace(rules_of(1), version="2.0", category_emode=False, sentinel=False, second=True)
 
 
 def ray_mul(amount: Integers, index: Integers | int, rounding: str) -> Integers:
@@ -222,11 +227,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class Seizure:
-    """What one call takes: `repay` of debt, `taken` (with the fee) and `fee` of collateral."""
+    """What one call takes: `repay` of debt, `taken` (with the fee) and `fee` of collateral.
+
+    `dust`: where the largest call would leave dust and no smaller one can be made either; only
+    coarse tokens (no decimals, a thousand dollars a unit) can be so.
+    """
 
     repay: npt.NDArray[Any]
     taken: npt.NDArray[Any]
     fee: npt.NDArray[Any]
+    dust: npt.NDArray[np.bool_] | None = None
 
 
 def seize(rules: Rules, pair: Pair) -> Seizure:
@@ -263,6 +273,7 @@ def seize(rules: Rules, pair: Pair) -> Seizure:
         np.where(dust, second.repay, first.repay),
         np.where(dust, second.taken, first.taken),
         np.where(dust, second.fee, first.fee),
+        np.asarray(dust & ((second.repay == 0) | (second.taken == 0)), np.bool_),
     )
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
-from scanner.chain.pinned import Chain
-from scanner.core import integers
-from scanner.core.positions import Exposure, Holdings, Token, at_risk
+from scanner.chain.pinned import Chain, Source
+from scanner.core import callability, integers
+from scanner.core.positions import Exposure, FirstCalls, Holdings, Token, at_risk
 from scanner.core.rounding import to_cents
 from scanner.core.shocks import Shock
 from scanner.core.states import States
@@ -28,14 +28,16 @@ from ._aave_rules import (
     healthy,
     ray_mul,
 )
-from ._drivers import shock_of
+from ._drivers import lines, shock_of
 from ._sample import chosen as sample
+from ._trials import Asking, Told, distinct, least, rows_told
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
 _POOL = abi.load("aave_v3_pool")
+_FACTOR = 5  # the word of getUserAccountData that is the health factor
 
 # Stable debt grows at each borrower's own rate, its total at the average rate: their sums part by
 # a second-order term. A percent is far above it and far below a lost borrower that matters.
@@ -104,7 +106,7 @@ class AaveSurvey:
             return None
         legs = self.book.legs
         found = edges(self.book, shock)
-        seizable, callable_ = self._first_calls(shock, found)
+        seizable, barred = self._first_calls(shock, found)
         return Exposure(
             shock=shock,
             touched=legs.total(shock.follows[legs.token].astype(np.float64)) > 0,
@@ -113,23 +115,40 @@ class AaveSurvey:
             ratio=found.ratio,
             at_risk=at_risk(legs, shock, found.side, found.ratio),
             seizable=seizable,
-            callable=callable_,
+            barred=barred,
         )
 
     def _shock(self, kind: str, name: str) -> Shock | None:
         """A shock in this market, or None where nothing follows."""
         return shock_in(self.market, kind, name)
 
-    def _first_calls(self, shock: Shock, found: Edges) -> tuple[F64, npt.NDArray[np.bool_]]:
+    def _first_calls(self, shock: Shock, found: Edges) -> tuple[F64, U8]:
         """Seizable one unit beyond p*; at present prices for the already liquidatable."""
         now = self.holdings.liquidatable
         positions = np.flatnonzero((found.side != 0) | now)
         answer = np.where(now, shock.present, found.raw - found.side)[positions].astype(np.int64)
-        call = first_call(self.book, positions, shock, answer, exact=False)
-        seizable = np.zeros(len(now))
-        callable_ = np.zeros(len(now), np.bool_)
-        seizable[positions], callable_[positions] = to_cents(call.value), call.callable
-        return seizable, callable_
+        return _calls(self.book, positions, shock, answer)
+
+    def trials(self, exposure: Exposure, positions: I64, answers: integers.Integers) -> Asking:
+        """getUserAccountData, every moving token's own source told what the shock makes of it."""
+        shock, reserves = exposure.shock, self.market.reserves
+        sources, place = distinct([Source(address) for address in reserves.source])
+        told = Told(len(positions), sources)
+        rows, trial = rows_told(self.book.starts, positions)
+        moves = shock.quoted[self.book.legs.token[rows]]
+        rows, trial = rows[moves], trial[moves]
+        token = self.book.legs.token[rows]
+        told.tell(trial, place[token], shock.prices(token, answers[trial]))
+        return Asking(
+            sources=sources,
+            answers=told.answers,
+            targets=np.frombuffer(self.market.pool, np.uint8),
+            data=abi.pack(_POOL.selector("getUserAccountData"), self.book.accounts[positions]),
+            words=1,
+            skip=_FACTOR,
+            verdict=least(WAD),
+            cannot=told.cannot,
+        )
 
     def parity(self, chain: Chain, count: int | None) -> Parity:
         """Our health factors and totals against `getUserAccountData` at the same block.
@@ -158,6 +177,15 @@ class AaveSurvey:
         return Parity(size, len(chosen), unread, int((~same).sum()), largest, p99)
 
 
+def _calls(book: Book, positions: I64, shock: Shock | None, answer: I64) -> tuple[F64, U8]:
+    """Dollars of the first call on some positions, and why none can be made, for all positions."""
+    call = first_call(book, positions, shock, answer, exact=False)
+    seizable = np.zeros(book.legs.positions)
+    barred = np.full(book.legs.positions, callability.NO_PRICE, np.uint8)
+    seizable[positions], barred[positions] = to_cents(call.value), call.barred
+    return seizable, barred
+
+
 def shock_in(market: AaveMarket, kind: str, name: str) -> Shock | None:
     """A shock in this market, or None where nothing follows."""
     reserves = market.reserves
@@ -181,6 +209,8 @@ def _holdings(
 ) -> Holdings:
     reserves = market.reserves
     factor = health.astype(np.float64) / WAD
+    at_once = np.flatnonzero(~fine)
+    seizable, barred = _calls(book, at_once, None, np.zeros(len(at_once), np.int64))
     return Holdings(
         protocol=market.protocol,
         market=market.name,
@@ -194,6 +224,7 @@ def _holdings(
                 f.source,
                 f.sensitivity,
                 f.curve,
+                lines(f.roots),
             )
             for address, symbol, unit, price, f in zip(
                 reserves.address,
@@ -210,6 +241,7 @@ def _holdings(
         amounts=book.amounts(np.arange(len(book.legs.token))),
         health_factor=np.where(totals.debt == 0, np.inf, factor),
         liquidatable=~fine,
+        now=FirstCalls(barred, seizable),
     )
 
 

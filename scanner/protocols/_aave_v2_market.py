@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain, Failed
+from scanner.core import callability
 from scanner.core.integers import Integers
 from scanner.core.positions import Feed
 from scanner.deployments import Market, driver_tables
@@ -207,7 +208,10 @@ def _reserves(
         bonus=bits(32, 47),
         fee=none,
         category=none,
-        callable=(bits(56, 56) == 1) & (not paused),
+        barred=callability.first_of(
+            (np.full(size, paused), callability.PAUSED),
+            (bits(56, 56) == 0, callability.INACTIVE),
+        ),
         income=[int(value) for value in income],
         debt_index=[int(value) for value in debt_index],
         collateral_token=[raw(row[7]) for row in data],

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
-from scanner.chain.pinned import Call, Chain, Failed
-from scanner.core import integers
+from scanner.chain.pinned import Call, Chain, Failed, Source
+from scanner.core import callability, integers
 from scanner.core.integers import Integers
 from scanner.core.legs import Legs
-from scanner.core.positions import Exposure, Holdings, at_risk
+from scanner.core.positions import Exposure, FirstCalls, Holdings, at_risk
 from scanner.core.rounding import to_cents
 from scanner.core.shocks import Shock
 from scanner.core.states import States
@@ -21,7 +21,8 @@ from . import _comet_rules as rules
 from ._comet_market import CometMarket
 from ._sample import chosen
 from ._slots import places_of
-from ._sum_book import Edges, SumBook, edges, worth_of
+from ._sum_book import Edges, SumBook, edges, told_prices, worth_of
+from ._trials import Asking, zero
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -106,8 +107,19 @@ class CometSurvey:
             raw=found.raw,
             ratio=found.ratio,
             at_risk=at_risk(legs, shock, found.side, found.ratio),
-            seizable=np.where(called, self._everything(shock, found), 0.0),
-            callable=called & (not self.market.absorb_paused),
+            seizable=np.where(
+                called & (not self.market.absorb_paused),
+                self._everything(shock, found),
+                0.0,
+            ),
+            barred=self._barred(called),
+        )
+
+    def _barred(self, called: Bool) -> U8:
+        """Why `absorb` cannot be called; 0 where it can. Source: Comet.absorb (isAbsorbPaused)."""
+        paused = np.full(len(called), self.market.absorb_paused, np.bool_)
+        return callability.first_of(
+            (~called, callability.NO_PRICE), (paused, callability.LIQUIDATION_PAUSED)
         )
 
     def _everything(self, shock: Shock, found: Edges) -> F64:
@@ -123,6 +135,22 @@ class CometSurvey:
         return to_cents(
             legs.total(np.where(moves, value, 0.0)) * ratio
             + legs.total(np.where(moves, 0.0, value))
+        )
+
+    def trials(self, exposure: Exposure, positions: I64, answers: Integers) -> Asking:
+        """isLiquidatable, interest accrued before it as `absorb` does; each asset's own feed."""
+        sources = [Source(feed.address) for feed in self.market.quotes.feeds]
+        told = told_prices(self.book, exposure.shock, sources, positions, answers)
+        comet = self.market.comet
+        return Asking(
+            sources=told.sources,
+            answers=told.answers,
+            targets=np.frombuffer(comet, np.uint8),
+            data=abi.pack(_COMET.selector("isLiquidatable"), self.accounts[positions]),
+            words=1,
+            once=[(comet, _COMET.selector("accrueAccount") + bytes(32))],
+            verdict=zero(0),
+            cannot=told.cannot,
         )
 
     def parity(self, chain: Chain, count: int | None) -> Parity:
@@ -178,6 +206,9 @@ class CometSurvey:
 
     def _holdings(self) -> Holdings:
         some = (self.debt > 0).astype(np.bool_)
+        legs = self.book.legs
+        held = to_cents(legs.total(np.where(legs.debt, 0.0, legs.value)))
+        able = ~self.fine & (not self.market.absorb_paused)
         factor = (self.collateral / np.where(some, self.debt, 1)).astype(np.float64)
         return Holdings(
             protocol=self.market.protocol,
@@ -185,10 +216,11 @@ class CometSurvey:
             tokens=list(self.market.quotes.tokens),
             accounts=self.accounts,
             owners=self.accounts,
-            legs=self.book.legs,
+            legs=legs,
             amounts=self.raw,
             health_factor=np.where(some, factor, np.inf),
             liquidatable=~self.fine,
+            now=FirstCalls(self._barred(~self.fine), np.where(able, held, 0.0)),
         )
 
     def _identities(self, asset: I64, amount: Integers, owed: Integers) -> list[Identity]:

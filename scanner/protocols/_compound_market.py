@@ -18,8 +18,9 @@ from scanner.errors import MarketError, Problem
 from . import _asking
 from ._asking import raw
 from ._compound_rules import EXP, Ledger, accrued, exchange_rate
-from ._drivers import driver_of
+from ._drivers import curve_of, driver_of, lines, sensitivity_of
 from ._feeds import Path
+from ._probe import seen_by
 from ._quotes import Quotes
 from ._text import clean_symbol
 from ._usd import usd_feeds
@@ -65,6 +66,7 @@ class CompoundMarket:
     close_factor: int
     incentive: int
     problems: tuple[Problem, ...]
+    paused: bool = False  # Venus' protocolPaused: nothing of the pool moves
 
 
 def listed(chain: Chain, protocol: str, row: Market) -> tuple[bytes, bytes, list[bytes]]:
@@ -174,14 +176,17 @@ def quote(
     chain: Chain, protocol: str, row: Market, oracle: bytes, ctokens: Sequence[CToken]
 ) -> tuple[Quotes, list[Problem]]:
     """Prices of the cTokens' underlyings: dollars times 1e(36 - decimals), 0 for none."""
-    answers = chain.read(
-        [Call(oracle, _ORACLE, "getUnderlyingPrice", (c.address,)) for c in ctokens]
-    )
-    tables, problems = driver_tables(), []
+    calls = [Call(oracle, _ORACLE, "getUnderlyingPrice", (c.address,)) for c in ctokens]
+    answers = chain.read(calls)
+    scales = [10**36 // one.unit for one in ctokens]
+    faults = [_wrong(answer, scale) for answer, scale in zip(answers, scales, strict=True)]
+    tables, problems = driver_tables(), list[Problem]()
     tokens, prices, feeds = [], [], []
-    for one, answer in zip(ctokens, answers, strict=True):
-        scale = 10**36 // one.unit
-        wrong = _wrong(answer, scale)
+    present = [0 if fault else int(a) for a, fault in zip(answers, faults, strict=True)]
+    seen = seen_by(chain, calls, present, row.feeds, (protocol, row.name), problems)
+    moved = seen or [[] for _ in ctokens]
+    columns = zip(ctokens, answers, scales, faults, moved, strict=True)
+    for one, answer, scale, wrong, roots in columns:
         if wrong:
             text = f"the oracle {wrong} for {one.symbol} (0x{one.address.hex()})"
             kind = "oracle_reverted" if isinstance(answer, Failed) else "oracle_zero"
@@ -189,9 +194,11 @@ def quote(
         price = 0 if wrong else int(answer)
         path = Path(oracle, 0, 1, "")
         driver, source = driver_of(
-            chain.chain_id, one.underlying, one.symbol, path, row.drivers, tables
+            chain.chain_id, one.underlying, one.symbol, path, row.drivers, tables, roots
         )
-        tokens.append(Token(one.underlying, one.symbol, one.unit, price / scale, driver, source))
+        named = (one.underlying, one.symbol, one.unit, price / scale, driver, source)
+        sensitivity, curve = sensitivity_of(driver, roots), curve_of(driver, roots)
+        tokens.append(Token(*named, sensitivity, curve, lines(roots)))
         prices.append(price)
         feeds.append(Feed(oracle, f"getUnderlyingPrice({one.symbol})", scale, price))
     drivers = {token.driver for token in tokens if token.driver is not None}

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
-from scanner.chain.pinned import Call, Chain, Failed
+from scanner.chain.pinned import Call, Chain, Failed, Source
+from scanner.core import callability
 from scanner.core.integers import Integers
 from scanner.core.legs import Legs
-from scanner.core.positions import Exposure, Holdings, at_risk
+from scanner.core.positions import Exposure, FirstCalls, Holdings, at_risk
 from scanner.core.rounding import to_cents
 from scanner.core.shocks import Shock
 from scanner.core.states import States
@@ -22,7 +23,8 @@ from ._compound_columns import Columns, columns_of
 from ._compound_market import CompoundMarket
 from ._compound_rules import EXP
 from ._sample import chosen
-from ._sum_book import Edges, SumBook, edges, largest, pairs, worth_of
+from ._sum_book import SumBook, edges, pairs, told_prices, worth_of
+from ._trials import Asking, zero
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -30,6 +32,7 @@ F64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
 _COMPTROLLER, _CTOKEN = abi.load("compound_comptroller"), abi.load("compound_ctoken")
+_ORACLE = abi.load("compound_oracle")
 
 # Every accrual and repayment cuts, so the sum of debts and totalBorrows part slowly. A hundred
 # thousandth is far above it and far below a lost borrower that matters.
@@ -78,7 +81,9 @@ class CompoundSurvey:
         if shock is None:
             return None
         found = edges(self.book, shock, self.fine)
-        seizable, callable_ = self._first_calls(shock, found)
+        side = found.side.astype(np.int64)
+        answer = np.where(self.fine, found.raw - side, shock.present).astype(object)
+        calls = self._first_calls((found.side != 0) | ~self.fine, shock, answer)
         return Exposure(
             shock=shock,
             touched=legs.total(shock.follows[legs.token].astype(np.float64)) > 0,
@@ -86,13 +91,32 @@ class CompoundSurvey:
             raw=found.raw,
             ratio=found.ratio,
             at_risk=at_risk(legs, shock, found.side, found.ratio),
-            seizable=seizable,
-            callable=callable_,
+            seizable=calls.seizable,
+            barred=calls.barred,
         )
 
     def _worth_of_tokens(self) -> F64:
         legs, size = self.book.legs, len(self.market.quotes.tokens)
         return np.bincount(legs.token, legs.value, size).astype(np.float64)
+
+    def trials(self, exposure: Exposure, positions: I64, answers: Integers) -> Asking:
+        """getAccountLiquidity, all interest accrued before it; the oracle told for each cToken."""
+        market = self.market
+        ask = _ORACLE.selector("getUnderlyingPrice")
+        sources = [Source(market.oracle, ask + bytes(12) + one.address) for one in market.ctokens]
+        # A coin without a market (VAI) has a price of its own that nobody is asked for.
+        sources += [Source(bytes(20))] * (len(market.quotes.tokens) - len(sources))
+        told = told_prices(self.book, exposure.shock, sources, positions, answers)
+        return Asking(
+            sources=told.sources,
+            answers=told.answers,
+            targets=np.frombuffer(market.comptroller, np.uint8),
+            data=abi.pack(_COMPTROLLER.selector("getAccountLiquidity"), self.accounts[positions]),
+            words=3,
+            once=[(call.address, call.encoded()) for call in self._accruals()],
+            verdict=zero(2, without_error=0),
+            cannot=told.cannot,
+        )
 
     def parity(self, chain: Chain, count: int | None) -> Parity:
         """Our collateral and debt against getAccountLiquidity, all interest accrued before it.
@@ -202,38 +226,47 @@ class CompoundSurvey:
         """Debts outside the cTokens: position, token, amount."""
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, object)
 
-    def _first_calls(self, shock: Shock, found: Edges) -> tuple[F64, Bool]:
-        """Seizable one unit beyond p*; at present prices for the already liquidatable."""
-        size = len(found.side)
-        positions = np.flatnonzero((found.side != 0) | ~self.fine)
-        value, can = np.zeros(size), np.zeros(size, np.bool_)
+    def _first_calls(self, wanted: Bool, shock: Shock | None, answer: Integers) -> FirstCalls:
+        """The first call on the `wanted` when the feed answers `answer` (one of each position); at
+        the block's own prices without a shock."""
+        size = len(wanted)
+        positions = np.flatnonzero(wanted)
+        value, barred = np.zeros(size), np.full(size, callability.NO_PRICE, np.uint8)
         if not len(positions):
-            return value, can
-        answer = np.where(self.fine, found.raw - found.side, shock.present).astype(object)
+            return FirstCalls(barred, value)
         pair = pairs(self.book, positions)
-        at = answer[positions][pair.owner]
-        price = self.book.shocked(pair.collateral, shock, at)
-        owed = self.book.shocked(pair.debt, shock, at)
-        rate = self._rates()[self.book.legs.token[pair.collateral]]
-        tokens, able = self._seized(pair.collateral, pair.debt, price, owed)
+        held, owed = pair.collateral, pair.debt
+        if shock is None:
+            price, debt_price = self.book.prices(held), self.book.prices(owed)
+        else:
+            at = answer[positions][pair.owner]
+            price = self.book.shocked(held, shock, at)
+            debt_price = self.book.shocked(owed, shock, at)
+        token = self.book.legs.token[held]
+        tokens, why = self._seized(held, owed, price, debt_price)
         quotes = self.market.quotes
         scale = np.array(
             [f.scale * t.unit for f, t in zip(quotes.feeds, quotes.tokens, strict=True)], object
         )
-        dollars = tokens * rate // EXP * price / scale[self.book.legs.token[pair.collateral]]
-        dollars = np.where(able, dollars, 0).astype(np.float64)
-        value[positions] = to_cents(largest(len(positions), pair.owner, dollars))
-        can[positions] = largest(len(positions), pair.owner, able.astype(np.float64)) > 0
-        return value, can
+        dollars = (tokens * self._rates()[token] // EXP * price / scale[token]).astype(np.float64)
+        mine, rows = callability.best(pair.owner, dollars, why)
+        mine = positions[mine]
+        barred[positions] = callability.NO_COLLATERAL
+        barred[mine] = why[rows]
+        able = why[rows] == callability.CALLABLE
+        value[mine] = to_cents(np.where(able, dollars[rows], 0.0))
+        return FirstCalls(barred, value)
 
     def _seized(
         self, held: I64, owed: I64, price: Integers, debt_price: Integers
-    ) -> tuple[Integers, Bool]:
-        """cTokens of one call for each pair of legs (`held`, `owed`), and whether it can be made.
+    ) -> tuple[Integers, U8]:
+        """cTokens of one call for each pair of legs (`held`, `owed`), and why it cannot be made.
 
-        Sources: Comptroller.liquidateBorrowAllowed (close factor; a forced debt whole),
-        liquidateCalculateSeizeTokens. The contract refuses what the collateral does not cover
-        instead of cutting it, so the largest repayment that it covers is taken.
+        Sources: Comptroller.liquidateBorrowAllowed (close factor; a forced debt whole; Venus: not
+        while LIQUIDATE of the debt's market is paused), seizeAllowed (seizeGuardianPaused; Venus:
+        SEIZE of the collateral's market; protocolPaused), liquidateCalculateSeizeTokens. The
+        contract refuses what the collateral does not cover instead of cutting it, so the largest
+        repayment that it covers is taken.
         """
         token, whole = self.book.legs.token, self.forced[owed]
         most = np.where(whole, self.raw[owed], self.market.close_factor * self.raw[owed] // EXP)
@@ -243,9 +276,13 @@ class CompoundSurvey:
         rate = self._rates()[token[held]]
         factor = self._incentives(held, owed)
         taken = rules.seize_most(most, self.raw[held], factor, debt_price, price, rate)
-        open_ = self._flags("seizes")[token[held]] & self._flags("repays")[token[owed]]
-        able = (taken > 0).astype(np.bool_) & open_ & ~alone
-        return taken, np.asarray(able, np.bool_)
+        taken = np.where(alone, 0, taken)
+        return taken, callability.first_of(
+            (np.full(len(held), self.market.paused), callability.PAUSED),
+            (~self._flags("repays")[token[owed]], callability.LIQUIDATION_PAUSED),
+            (~self._flags("seizes")[token[held]], callability.SEIZE_PAUSED),
+            (np.asarray(taken == 0, np.bool_), callability.TOO_SMALL),
+        )
 
     def _incentives(self, held: I64, owed: I64) -> Integers:
         """Liquidation incentive of pairs of legs; a mantissa of 1e18."""
@@ -265,6 +302,7 @@ class CompoundSurvey:
             amounts=self.underlying,
             health_factor=np.where((self.debt > 0).astype(np.bool_), factor, np.inf),
             liquidatable=~self.fine,
+            now=self._first_calls(~self.fine, None, np.zeros(0, object)),
         )
 
     def _identities(self, columns: Columns) -> list[Identity]:

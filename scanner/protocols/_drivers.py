@@ -1,8 +1,9 @@
 """Which driver each token of a market follows, and the shocks that come of it. Pure.
 
 First hit wins (design: "Which driver a token follows"), and the source is kept: "deployment" (a
-row of the deployments file), "adapter" (the price adapter's root feed), "table" (the shipped table
-by chain and address), "symbol" (the shipped table by symbol), "own" (a driver of its own).
+row of the deployments file), "probe" (the feed that was seen to move the price), "adapter" (the
+price adapter's root feed by its getters), "table" (the shipped table by chain and address),
+"symbol" (the shipped table by symbol), "own" (a driver of its own).
 """
 
 from collections import Counter
@@ -16,10 +17,12 @@ import numpy.typing as npt
 from scanner.core import weighted
 from scanner.core.curves import Curve
 from scanner.core.moves import Moves
+from scanner.core.positions import RootLine
 from scanner.core.shocks import RATIO_SCALE, RELATIVE, Shock, follow
 from scanner.deployments import DriverTables
 
 from ._feeds import Path
+from ._probe import Seen
 
 I64 = npt.NDArray[np.int64]
 
@@ -33,7 +36,8 @@ class Following:
 
     `driver` is None for a token that follows none (a dollar stable); `feed`, `answer`, `scale` and
     `description` are of the root feed, `ratio` as in `_feeds.Path`. `curve` is how the price was
-    seen to follow that feed; None where nobody looked: in proportion, or by `ratio`.
+    seen to follow that feed; None where nobody looked, or where it does in proportion (by `ratio`
+    to the last digit, where that is known). `roots` are all feeds that were seen to move it.
     """
 
     driver: str | None
@@ -44,11 +48,12 @@ class Following:
     description: str
     ratio: tuple[int, int]
     curve: Curve | None = None
+    roots: tuple[Seen, ...] = ()
 
     @property
     def sensitivity(self) -> float | None:
-        """The slope that `curve` tells; None where there is none."""
-        return None if self.curve is None else self.curve.sensitivity
+        """By how much the price moves with the followed feed now; None where nobody has seen it."""
+        return sensitivity_of(self.driver, self.roots)
 
 
 def followings(
@@ -61,26 +66,58 @@ def followings(
     paths: Mapping[bytes, Path],
     declared: Mapping[bytes, str | None],
     tables: DriverTables,
+    seen: Sequence[Sequence[Seen]] | None = None,
 ) -> list[Following]:
-    """One entry per token, in order. Arguments are columns of equal length; see Following."""
+    """One entry per token, in order. Arguments are columns of equal length; see Following. `seen`
+    are the roots that the probe saw to move each price; None where it was refused."""
     found = []
-    for address, symbol, source, price in zip(addresses, symbols, sources, prices, strict=True):
+    every: Sequence[Sequence[Seen]] = [()] * len(addresses) if seen is None else seen
+    columns = zip(addresses, symbols, sources, prices, every, strict=True)
+    for address, symbol, source, price, roots in columns:
         path = paths.get(source)
         if path is None or path.answer <= 0:
             path = Path(source, int(price), base_unit, "")
-        driver, told_by = driver_of(chain_id, address, symbol, path, declared, tables)
-        found.append(
-            Following(
-                driver,
-                told_by,
-                path.root,
-                path.answer,
-                path.scale,
-                path.description,
-                path.ratio,
-            )
-        )
+        driver, told_by = driver_of(chain_id, address, symbol, path, declared, tables, roots)
+        found.append(_following(driver, told_by, path, roots))
     return found
+
+
+def _following(driver: str | None, source: str, path: Path, roots: Sequence[Seen]) -> Following:
+    """By the root that the driver was seen in, else by the adapter's path."""
+    mine = followed(driver, roots)
+    every = tuple(roots)
+    if mine is None:
+        told = (path.root, path.answer, path.scale, path.description, path.ratio)
+        return Following(driver, source, *told, roots=every)
+    root = mine.root
+    ratio = path.ratio if path.root == root.address else (1, 1)
+    curve = mine.line.curve if driver is not None else None
+    told = (root.address, root.answer, root.scale, root.description, ratio)
+    return Following(driver, source, *told, curve, every)
+
+
+def followed(driver: str | None, roots: Sequence[Seen]) -> Seen | None:
+    """The root that a token with this driver follows, as the probe has seen it; None for none."""
+    return next((one for one in roots if one.root.named and one.root.driver == driver), None)
+
+
+def curve_of(driver: str | None, roots: Sequence[Seen]) -> Curve | None:
+    """How a token follows its driver's root where that is not in proportion; else None."""
+    one = followed(driver, roots) if driver is not None else None
+    return None if one is None else one.line.curve
+
+
+def sensitivity_of(driver: str | None, roots: Sequence[Seen]) -> float | None:
+    """By how much a token moves with its driver's root now; None where nobody has seen it."""
+    one = followed(driver, roots) if driver is not None else None
+    return None if one is None else one.line.sensitivity
+
+
+def lines(roots: Sequence[Seen]) -> tuple[RootLine, ...]:
+    """What a token's row says of the feeds that move it."""
+    return tuple(
+        RootLine(one.root.address, one.root.description, one.root.driver, one.line) for one in roots
+    )
 
 
 def driver_of(
@@ -90,9 +127,13 @@ def driver_of(
     path: Path,
     declared: Mapping[bytes, str | None],
     tables: DriverTables,
+    roots: Sequence[Seen] = (),
 ) -> tuple[str | None, str]:
+    """The driver of a token and who says so; `roots` as the probe has seen them."""
     if address in declared:
         return declared[address], "deployment"
+    if roots and roots[0].root.named:  # sorted: what has a driver comes first
+        return roots[0].root.driver, "probe"
     if path.fixed:
         return None, "adapter"
     if path.description:

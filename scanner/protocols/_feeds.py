@@ -1,4 +1,4 @@
-"""From a token's price source down to the root feed that moves it, by the adapters' own getters.
+"""From a token's price source down to the root feeds that move it, by the adapters' own getters.
 
 Which getter belongs to which adapter: aave-dao/aave-price-feeds (PriceCapAdapterBase,
 PriceCapAdapterStable, CLSynchronicityPriceAdapterPegToBase, FixedPriceAdapter) and
@@ -34,6 +34,31 @@ _PROBES = (
     "DECIMALS",
     "ethSource",
     "price",
+    "aggregator",
+    "latestRoundData",
+    "BASE_TO_PEG",
+    "ASSET_TO_BASE",
+    "priceFeedA",
+    "priceFeedB",
+    "underlyingPriceFeed",
+    "stETHtoETHPriceFeed",
+    "WBTCToBTCPriceFeed",
+    "BTCToUSDPriceFeed",
+    "BASE_FEED_1",
+    "BASE_FEED_2",
+    "QUOTE_FEED_1",
+    "QUOTE_FEED_2",
+)
+LEAF = ("description", "decimals", "latestAnswer", "latestRoundData", "aggregator", "price")
+# Getters that name a contract below. Aave's adapters; Comet's (compound-finance/comet,
+# contracts/pricefeeds: Multiplicative, Scaling, WstETH, WBTC); Morpho's (MorphoChainlinkOracleV2).
+CHILDREN = (
+    "BASE_TO_USD_AGGREGATOR",
+    "ASSET_TO_USD_AGGREGATOR",
+    "PEG_TO_BASE",
+    "ASSET_TO_PEG",
+    "ethSource",
+    *_PROBES[_PROBES.index("BASE_TO_PEG") :],
 )
 
 
@@ -65,30 +90,65 @@ class Path:
     fixed: bool = False
 
 
-def trace(chain: Chain, sources: Iterable[bytes]) -> dict[bytes, Path]:
-    """The path of every source, by address; sources of zero are left out."""
+@dataclass(frozen=True)
+class Graph:
+    """What price sources and everything below them say of themselves.
+
+    `getters` are the answers by address and getter; a getter without an answer is left out.
+    """
+
+    getters: dict[bytes, dict[str, Any]]
+    now: int
+
+    def path(self, source: bytes) -> Path:
+        """The path of one source."""
+        return _path(source, self.getters, self.now)
+
+    def below(self, source: bytes) -> set[bytes]:
+        """All contracts under a source, it among them."""
+        found: set[bytes] = set()
+        waiting = [source]
+        while waiting:
+            one = waiting.pop()
+            if one not in found:
+                found.add(one)
+                waiting += children(self.getters.get(one, {}))
+        return found
+
+
+def explore(chain: Chain, sources: Iterable[bytes], also: Iterable[bytes] = ()) -> Graph:
+    """Walk from every source (zero is none) to what it stands on; `also` are looked at, and not
+    what is below them."""
     known: dict[bytes, dict[str, Any]] = {}
     wanted = sorted({s for s in sources if any(s)})
+    more = sorted({a for a in also if any(a)} - set(wanted))
     for _ in range(_DEPTH):
         asked = [s for s in wanted if s not in known]
-        if not asked:
+        calls = [Call(one, _ADAPTER, probe) for one in asked for probe in _PROBES]
+        calls += [Call(one, _ADAPTER, probe) for one in more for probe in LEAF]
+        if not calls:
             break
-        calls = [Call(source, _ADAPTER, probe) for source in asked for probe in _PROBES]
-        answers = chain.read(calls)
-        for place, source in enumerate(asked):
-            row = answers[place * len(_PROBES) : (place + 1) * len(_PROBES)]
-            known[source] = {
-                probe: value
-                for probe, value in zip(_PROBES, row, strict=True)
-                if not isinstance(value, Failed)
-            }
-        wanted = sorted({child for s in asked for child in _children(known[s])})
-    return {s: _path(s, known, chain.block.timestamp) for s in known}
+        answers = iter(chain.read(calls))
+        for group, probes in ((asked, _PROBES), (more, LEAF)):
+            for one in group:
+                row = {probe: next(answers) for probe in probes}
+                told = {k: v for k, v in row.items() if not isinstance(v, Failed)}
+                known.setdefault(one, {}).update(told)
+        more = []
+        wanted = sorted({child for s in asked for child in children(known[s])})
+    return Graph(known, chain.block.timestamp)
 
 
-def _children(getters: dict[str, Any]) -> list[bytes]:
-    names = ("BASE_TO_USD_AGGREGATOR", "ASSET_TO_USD_AGGREGATOR", "PEG_TO_BASE", "ASSET_TO_PEG")
-    return [raw(getters[name]) for name in (*names, "ethSource") if name in getters]
+def trace(chain: Chain, sources: Iterable[bytes]) -> dict[bytes, Path]:
+    """The path of every source, by address; sources of zero are left out."""
+    graph = explore(chain, sources)
+    return {one: graph.path(one) for one in graph.getters}
+
+
+def children(getters: dict[str, Any]) -> list[bytes]:
+    """The contracts that a source names as those it stands on."""
+    named = [raw(getters[name]) for name in CHILDREN if name in getters]
+    return [one for one in named if any(one)]
 
 
 def _path(source: bytes, known: dict[bytes, dict[str, Any]], now: int, depth: int = 0) -> Path:

@@ -18,11 +18,14 @@ from scanner.chain.pinned import Call, Chain, Failed
 from scanner.core.curves import Curve
 from scanner.core.positions import Feed
 from scanner.deployments import Market, driver_tables
+from scanner.errors import Problem
 
 from ._asking import every, raw
-from ._drivers import driver_of
+from ._drivers import curve_of, driver_of
 from ._feeds import Path
+from ._maker_probe import spots_follow
 from ._maker_rules import RAY, WAD, Limits, dripped, least_value_of, poked
+from ._probe import Seen
 from ._text import clean_symbol
 from ._usd import usd_feeds
 
@@ -41,8 +44,9 @@ class Ilk:
 
     `rate` and `spot` are refreshed, `stored_rate` and `stored_spot` what the Vat holds; `value` is
     the oracle's present value and `following` its next one, 0 where there is none; `source` says
-    where the value is from. `idle` says why it cannot be liquidated, "" where it can. `curve` is
-    how the value follows its driver's root feed, None for in proportion.
+    where the value is from. `idle` says why nothing of it is ever liquidated, `stopped` why nothing
+    can be sold at present; "" where it can. `curve`
+    is how the value follows its driver's root feed, None for in proportion.
     """
 
     id: bytes
@@ -63,7 +67,9 @@ class Ilk:
     limits: Limits
     hole: int
     idle: str
+    stopped: str = ""
     curve: Curve | None = None
+    roots: tuple[Seen, ...] = ()
 
     @property
     def symbol(self) -> str:
@@ -90,6 +96,8 @@ class MakerMarket:
     timestamp: int
     ilks: tuple[Ilk, ...] = ()
     spots: dict[str, Feed] = field(default_factory=dict)
+    live: bool = True  # whether the Dog (the Cat) liquidates at all
+    problems: tuple[Problem, ...] = ()
 
     @property
     def vat(self) -> bytes:
@@ -123,10 +131,21 @@ def read_ilks(chain: Chain, market: MakerMarket, ids: U8) -> MakerMarket:
     par, base, cap, used, live, *rows = _every(chain, calls)
     told = [tuple(rows[k : k + 4]) for k in range(0, len(rows), 4)]
     pips = [raw(spotted[0]) for _, spotted, _, _ in told]
-    values = _values(chain, pips)
+    values = values_of(chain, pips)
     gems = _gems(chain, market, names)
     stops = _stops(chain, [raw(taker[0]) for *_, taker in told], dog)
-    tables = driver_tables()
+    tables, problems = driver_tables(), list[Problem]()
+    seen = spots_follow(
+        chain,
+        (market.vat, addresses["spotter"]),
+        [
+            (name, pip, values[pip][0], par, spotted[1])
+            for name, pip, (_, spotted, _, _) in zip(names, pips, told, strict=True)
+        ],
+        market.row.feeds,
+        (market.protocol, market.row.name),
+        problems,
+    )
     ilks = []
     for place, (name, (vat, spotted, fees, taker)) in enumerate(zip(names, told, strict=True)):
         total, stored_rate, stored_spot, _, dust = vat
@@ -134,7 +153,10 @@ def read_ilks(chain: Chain, market: MakerMarket, ids: U8) -> MakerMarket:
         symbol = text.rpartition("-")[0] or text
         gem = gems[place] or pips[place]
         path = Path(pips[place], 0, 1, f"{symbol} / USD")
-        driver, told_by = driver_of(chain.chain_id, gem, symbol, path, market.row.drivers, tables)
+        roots = seen[place]
+        driver, told_by = driver_of(
+            chain.chain_id, gem, symbol, path, market.row.drivers, tables, roots
+        )
         rate = dripped(stored_rate, base + fees[0], max(market.timestamp - fees[1], 0))
         limits, hole = _limits(dog, taker, dust, cap, used)
         value, following, source = values[pips[place]]
@@ -156,12 +178,23 @@ def read_ilks(chain: Chain, market: MakerMarket, ids: U8) -> MakerMarket:
             source=source,
             limits=limits,
             hole=hole,
-            idle=_idle(taker, spotted, live, stops[place]),
+            idle=_idle(taker, spotted),
+            stopped=_stopped(taker, live, stops[place]),
+            curve=curve_of(driver, roots),
+            roots=tuple(roots),
         )
         ilks.append(_checked(one))
     drivers = {one.driver for one in ilks if one.driver is not None}
     spots = usd_feeds(chain, market.row, drivers)
-    return MakerMarket(market.protocol, market.row, market.timestamp, tuple(ilks), spots)
+    return MakerMarket(
+        market.protocol,
+        market.row,
+        market.timestamp,
+        tuple(ilks),
+        spots,
+        bool(live),
+        tuple(problems),
+    )
 
 
 def _limits(
@@ -176,19 +209,27 @@ def _limits(
     return Limits(chop, dust, min(dunk, room) if room >= dust else 0, 1, False), cap
 
 
-def _idle(taker: tuple[Any, ...], spotted: tuple[Any, ...], live: int, stop: int) -> str:
+def _idle(taker: tuple[Any, ...], spotted: tuple[Any, ...]) -> str:
     if not any(raw(taker[0])):
         return "no auction house is set"
     if not any(raw(spotted[0])):
         return "no oracle is set"
     if spotted[1] <= RAY:
         return "its liquidation ratio is 100 % or less"
+    return ""
+
+
+def _stopped(taker: tuple[Any, ...], live: int, stop: int) -> str:
+    """Why no auction can be started at present. Sources: Dog.bark and Cat.bite (`live`, a division
+    by chop), Clipper.kick (isStopped(1): not at level 1 or above)."""
     if not live:
         return "liquidations are switched off"
+    if not taker[1]:
+        return "no liquidation penalty is set"
     return f"its auctions are stopped (level {stop})" if stop else ""
 
 
-def _values(chain: Chain, pips: Sequence[bytes]) -> dict[bytes, tuple[int, int, str]]:
+def values_of(chain: Chain, pips: Sequence[bytes]) -> dict[bytes, tuple[int, int, str]]:
     """Present and next value of each oracle, and where they are from; (0, 0, "") for none."""
     distinct = sorted(set(pips))
     calls = [Call(pip, _PIP, getter) for pip in distinct for getter in ("hop", "peek")]
@@ -223,13 +264,27 @@ def _checked(one: Ilk) -> Ilk:
     return Ilk(**{**vars(one), "value": stored, "following": 0, "source": source})
 
 
-def _listed(chain: Chain, market: MakerMarket) -> set[bytes]:
-    """Ilks of the registry that have debt."""
+def clips(chain: Chain, market: MakerMarket, known: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The auction houses of the Dog's ilks, `known` and of the registry, and each one's ilk."""
+    names = sorted({*known, *_registered(chain, market)})
+    dog = market.row.addresses["dog"]
+    answers = chain.read([Call(dog, _DOG, "ilks", (name,)) for name in names])
+    found = zip(names, answers, strict=True)
+    return {raw(a[0]): name for name, a in found if not isinstance(a, Failed) and any(raw(a[0]))}
+
+
+def _registered(chain: Chain, market: MakerMarket) -> list[bytes]:
+    """Every ilk that the registry lists."""
     registry = market.row.addresses.get("ilk_registry")
     if registry is None:
-        return set()
+        return []
     [answer] = chain.read([Call(registry, _REGISTRY, "list")])
-    names = [] if isinstance(answer, Failed) else [bytes(name) for name in answer]
+    return [] if isinstance(answer, Failed) else [bytes(name) for name in answer]
+
+
+def _listed(chain: Chain, market: MakerMarket) -> set[bytes]:
+    """Ilks of the registry that have debt."""
+    names = _registered(chain, market)
     totals = chain.read([Call(market.vat, _VAT, "ilks", (name,)) for name in names])
     return {n for n, t in zip(names, totals, strict=True) if not isinstance(t, Failed) and t[0]}
 

@@ -7,7 +7,9 @@ Spotter.poke and Jug.drip, which anybody may: so both are applied first.
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from scanner.core import callability
 from scanner.core.integers import Integers
 
 WAD, RAY = 10**18, 10**27
@@ -91,6 +93,27 @@ def seized(ink: Integers, art: Integers, rate: int, limits: Limits) -> tuple[Int
     taken = np.minimum(ink, ink * part // np.where(art == 0, 1, art))
     fine = (part > 0) & (taken > 0)
     return np.where(fine, taken, 0), np.where(fine, part, 0)
+
+
+def barred(
+    ink: Integers, art: Integers, rate: int, limits: Limits, taken: Integers, *, stopped: bool
+) -> npt.NDArray[np.uint8]:
+    """Why no auction of these urns can be started, of which one call takes `taken`; 0 where it can.
+
+    Sources: Dog.bark (not-live, liquidation-limit-hit, dusty-auction-from-partial-liquidation,
+    null-auction), Clipper.kick (stopped-incorrect), Cat.bite 1.2.
+    """
+    nothing = (taken == 0).astype(np.bool_)
+    full = limits.most <= 0 or limits.most < limits.least_room
+    # What does not fit whole is cut to what fits: too little of it is the limit's doing.
+    cut = (art * rate * limits.chop > max(limits.most, 0) * WAD).astype(np.bool_)
+    return callability.first_of(
+        ((ink == 0).astype(np.bool_), callability.NO_COLLATERAL),
+        (np.full(len(ink), stopped), callability.STOPPED),
+        (np.full(len(ink), full), callability.HOLE_FULL),
+        (nothing & cut, callability.HOLE_FULL),
+        (nothing, callability.TOO_SMALL),
+    )
 
 
 def _up(number: Integers, divisor: Integers | int) -> Integers:

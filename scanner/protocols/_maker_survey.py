@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
-from scanner.chain.pinned import Call, Chain, Failed
-from scanner.core import integers, quotients
+from scanner.chain.pinned import Call, Chain, Failed, Source
+from scanner.core import callability, integers, quotients
 from scanner.core.integers import Integers
 from scanner.core.legs import Legs
-from scanner.core.positions import Exposure, Feed, Holdings, Token, at_risk
+from scanner.core.positions import Exposure, Feed, FirstCalls, Holdings, Token, at_risk
 from scanner.core.price import HIGHEST, LOWEST
 from scanner.core.rounding import to_cents
 from scanner.core.shocks import RATIO_SCALE, RELATIVE, Shock
@@ -21,10 +21,11 @@ from scanner.errors import Problem
 
 from . import Identity, Parity, UnknownRow, verdicts
 from . import _maker_rules as rules
-from ._drivers import moves_of, weights_of
+from ._drivers import lines, moves_of, sensitivity_of, weights_of
 from ._maker_market import Ilk, MakerMarket, spot_of
 from ._maker_rules import RAY, WAD
 from ._sample import chosen
+from ._trials import REASON_WORDS, Asking, Told, distinct, refused_as
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -34,7 +35,10 @@ Bool = npt.NDArray[np.bool_]
 INK, ART = 0, 1  # slots of an urn's stored state; of a CDP, slot 0 is its urn
 
 _DOG, _CAT, _MANAGER = (abi.load(f"maker_{name}") for name in ("dog", "cat", "manager"))
+_JUG, _SPOTTER = abi.load("maker_jug"), abi.load("maker_spotter")
 _SAFE = "not-unsafe"  # Dog/not-unsafe, Cat/not-unsafe
+# What a call is refused for once the urn is known to be unsafe (dss/src/dog.sol, cat.sol).
+_UNSAFE = ("liquidation-limit-hit", "null-auction", "dusty-auction", "overflow")
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class MakerSurvey:
         self.holdings = self._holdings()
         used = [market.ilks[n] for n in np.unique(self.place)]
         self.drivers = sorted({one.driver for one in used if one.driver is not None})
-        self.problems = _problems(market, failed)
+        self.problems = [*market.problems, *_problems(market, failed)]
         self.facts = {
             "pool": "0x" + market.vat.hex(),
             "revision": None,
@@ -138,7 +142,7 @@ class MakerSurvey:
         else:
             side = np.where(able & (ratio >= LOWEST) & (ratio <= HIGHEST), 1, 0).astype(np.int8)
             ratio = np.where(side != 0, ratio, np.nan)
-        seizable, able = self._first_calls(side)
+        calls = self._first_calls(side)
         return Exposure(
             shock=shock,
             touched=touched,
@@ -146,17 +150,54 @@ class MakerSurvey:
             raw=np.where(side != 0, self.least, 0).astype(object),
             ratio=ratio,
             at_risk=at_risk(self.holdings.legs, shock, side, ratio),
-            seizable=seizable,
-            callable=able,
+            seizable=calls.seizable,
+            barred=calls.barred,
             feeds=tuple(one.feed for one in ilks),
             feed=self.place,
+        )
+
+    def trials(self, exposure: Exposure, positions: I64, answers: Integers) -> Asking:
+        """Dog.bark (Cat.bite) after `drip` and `poke`, which anybody may call; the ilk's oracle is
+        told. Undone after each: a bark that succeeds seizes the urn."""
+        ilks, place = self.market.ilks, self.place[positions]
+        sources, source = distinct([Source(one.pip) for one in ilks])
+        told = Told(len(positions), sources)
+        told.tell(np.arange(len(positions)), source[place], answers)
+        keys = self.keys[positions]
+        liquidator, dog = self.market.liquidator
+        abi_, name, call = (_DOG, "Dog", "bark") if dog else (_CAT, "Cat", "bite")
+        more = (0,) if dog else ()  # who is paid for it
+        jug, spotter = (
+            np.frombuffer(self.market.row.addresses[n], np.uint8) for n in ("jug", "spotter")
+        )
+        return Asking(
+            sources=sources,
+            answers=told.answers,
+            targets=np.frombuffer(liquidator, np.uint8),
+            data=abi.pack(abi_.selector(call), keys[:, 20:], keys[:, :20], *more),
+            words=REASON_WORDS,
+            prepare=[
+                (jug, abi.pack(_JUG.selector("drip"), keys[:, 20:])),
+                (spotter, abi.pack(_SPOTTER.selector("poke"), keys[:, 20:])),
+            ],
+            undone=True,
+            verdict=refused_as(f"{name}/{_SAFE}", *(f"{name}/{text}" for text in _UNSAFE)),
+            cannot=told.cannot,
         )
 
     def parity(self, chain: Chain, count: int | None) -> Parity:
         """Our verdicts on what the Vat holds now, against Dog.bark (Cat.bite) in an eth_call.
 
-        The contract goes by the stored spot and rate, so the same are taken here.
+        The contract goes by the stored spot and rate, so the same are taken here. Switched off it
+        refuses before it looks at an urn: then there is no verdict to hold ours against.
         """
+        if not self.market.live:
+            return verdicts(
+                [one.name for one in self.market.ilks],
+                self.place,
+                np.zeros(0, np.int64),
+                np.zeros(0, np.bool_),
+            )
         rows = chosen(self.keys, chain.block.hash, count)
         liquidator, dog = self.market.liquidator
         calls = [
@@ -198,7 +239,7 @@ class MakerSurvey:
             "price_source": one.source or None,
             "hole_usd": one.hole / 10**45,
             "room_usd": max(one.limits.most, 0) / 10**45,
-            "not_liquidatable": one.idle or None,
+            "not_liquidatable": one.idle or one.stopped or None,
             "liquidatable_stored": int((stored.astype(np.bool_) & mine).sum()),
             "liquidatable_next": int((later & mine).sum()) if one.following else None,
         }
@@ -234,7 +275,9 @@ class MakerSurvey:
                 one.value / WAD,
                 one.driver,
                 one.driver_source,
+                sensitivity_of(one.driver, one.roots),
                 curve=one.curve,
+                roots=lines(one.roots),
             )
             for one in ilks
         ]
@@ -252,6 +295,7 @@ class MakerSurvey:
             liquidatable=~self.fine,
             markets=tuple(one.name for one in ilks),
             place=self.place,
+            now=self._first_calls(np.zeros(size, np.int8)),
         )
 
     def _shock(self, kind: str, name: str, moving: Bool, weights: list[Fraction]) -> Shock:
@@ -279,19 +323,24 @@ class MakerSurvey:
             return Feed(feed.address, feed.description, scale, present)
         return feed
 
-    def _first_calls(self, side: npt.NDArray[np.int8]) -> tuple[F64, Bool]:
-        """Dollars of the first call one unit beyond p* (at present for the liquidatable)."""
-        value, able = np.zeros(len(side)), np.zeros(len(side), np.bool_)
+    def _first_calls(self, side: npt.NDArray[np.int8]) -> FirstCalls:
+        """The first call one unit beyond p* (at present for the liquidatable)."""
+        value, barred = np.zeros(len(side)), np.full(len(side), callability.NO_PRICE, np.uint8)
         wanted = (side != 0) | ~self.fine
         for number, one in enumerate(self.market.ilks):
             rows = np.flatnonzero(wanted & (self.place == number))
             if not len(rows):
                 continue
-            ink, _ = rules.seized(self.ink[rows], self.art[rows], one.rate, one.limits)
+            urns, stopped = (
+                (self.ink[rows], self.art[rows], one.rate, one.limits),
+                bool(one.stopped),
+            )
+            ink, _ = rules.seized(*urns)
+            barred[rows] = rules.barred(*urns, ink, stopped=stopped)
+            ink = np.where(barred[rows] == callability.CALLABLE, ink, 0)
             price = np.where(side[rows] != 0, self.least[rows] - 1, self.value[rows])
             value[rows] = (ink * price / (WAD * WAD)).astype(np.float64)
-            able[rows] = (ink > 0).astype(np.bool_)
-        return to_cents(value), able
+        return FirstCalls(barred, to_cents(value))
 
 
 def _unknown(market: MakerMarket, art: Integers, place: I64, failed: U8) -> list[UnknownRow]:
@@ -316,6 +365,9 @@ def _problems(market: MakerMarket, failed: U8) -> list[Problem]:
         elif not one.value:
             text = "the oracle has no value"
             found.append(Problem("oracle_zero", text, market.protocol, one.name))
+        elif one.stopped:
+            text = f"{one.stopped}: what is liquidatable there cannot be sold at present"
+            found.append(Problem("auctions_stopped", text, market.protocol, one.name))
     if len(failed):
         text = f"{len(failed)} accounts could not be read"
         name = market.row.name

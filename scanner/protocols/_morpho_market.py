@@ -1,6 +1,6 @@
 """Morpho's markets at one block: parameters, totals with interest, oracle prices, dollars."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -13,11 +13,14 @@ from scanner.chain.pinned import Call, Chain, Failed
 from scanner.core.curves import Curve
 from scanner.core.positions import Feed
 from scanner.deployments import DriverTables, Market, driver_tables
+from scanner.errors import Problem
 
 from ._asking import every, raw
 from ._drivers import driver_of, is_own
 from ._feeds import Path
+from ._morpho_probe import Quoted, Told, tokens_follow
 from ._morpho_rules import PRICE_SCALE, accrued
+from ._probe import Seen
 from ._text import clean_symbol
 from ._usd import usd_feeds
 
@@ -32,6 +35,7 @@ _FEED = abi.load("price_adapter")
 _FEEDS = ("BASE_FEED_1", "BASE_FEED_2", "QUOTE_FEED_1", "QUOTE_FEED_2")
 _every = partial(every, doubt="is this not Morpho Blue?")
 _NO_ADDRESS = bytes(20)
+_UNKNOWN = "?"  # no driver is called so
 _ABSURD = 10**15  # whole loan tokens for one of collateral: no two real tokens stand so far apart
 
 
@@ -47,6 +51,7 @@ class Asset:
     driver_source: str
     usd: float | None = None
     curve: Curve | None = None
+    roots: tuple[Seen, ...] = ()
 
     @property
     def unit(self) -> int:
@@ -92,6 +97,7 @@ class MorphoMarket:
     timestamp: int
     isolated: tuple[Isolated, ...] = ()
     spots: dict[str, Feed] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
 
 
 def read_markets(chain: Chain, market: MorphoMarket, ids: U8) -> MorphoMarket:
@@ -111,7 +117,14 @@ def read_markets(chain: Chain, market: MorphoMarket, ids: U8) -> MorphoMarket:
     tokens = sorted({raw(token) for _, params, _ in told for token in params[:2]})
     declared = dict(market.row.drivers)
     said = _feeds_say(chain, [params for _, params, _ in told])
-    assets = _assets(chain, tokens, declared, said)
+    problems: list[Problem] = []
+    quoted = [
+        Quoted(raw(p[2]), raw(p[1]), raw(p[0]), 0 if isinstance(price, Failed) else int(price))
+        for (_, p, _), price in zip(told, prices, strict=True)
+    ]
+    where = (market.protocol, market.row.name)
+    moved = tokens_follow(chain, quoted, market.row.feeds, where, problems)
+    assets = _assets(chain, tokens, declared, said, moved)
     labels = _labels([(name, params) for name, params, _ in told], assets)
     found = []
     for (name, params, state), price, label in zip(told, prices, labels, strict=True):
@@ -135,10 +148,28 @@ def read_markets(chain: Chain, market: MorphoMarket, ids: U8) -> MorphoMarket:
                 why=why,
             )
         )
-    return _in_dollars(chain, market, found)
+    return replace(_in_dollars(chain, market, found), problems=tuple(problems))
 
 
 _GETTERS = ("idToMarketParams", "market")
+
+
+def bare(chain: Chain, market: MorphoMarket, ids: Sequence[bytes]) -> MorphoMarket:
+    """The markets with these ids, their tokens and prices, without what is lent there."""
+    params = _every(chain, [Call(market.morpho, _MORPHO, "idToMarketParams", (n,)) for n in ids])
+    prices = chain.read([Call(one[2], _ORACLE, "price") for one in params])
+    tokens = sorted({raw(token) for one in params for token in one[:2]})
+    assets = _assets(chain, tokens, dict(market.row.drivers), _feeds_say(chain, params))
+    labels = _labels(list(zip(ids, params, strict=True)), assets)
+    found = []
+    for name, one, price, label in zip(ids, params, prices, labels, strict=True):
+        loan, collateral = assets[raw(one[0])], assets[raw(one[1])]
+        why = _wrong(price, loan.unit, collateral.unit)
+        paid = 0 if why else int(price)
+        found.append(
+            Isolated(name, label, loan, collateral, raw(one[2]), one[4], one, 0, 0, paid, why)
+        )
+    return _in_dollars(chain, market, found)
 
 
 def _wrong(price: Any, loan: int, collateral: int) -> str:
@@ -152,7 +183,11 @@ def _wrong(price: Any, loan: int, collateral: int) -> str:
 
 
 def _assets(
-    chain: Chain, tokens: Sequence[bytes], declared: dict[bytes, str | None], said: dict[bytes, str]
+    chain: Chain,
+    tokens: Sequence[bytes],
+    declared: dict[bytes, str | None],
+    said: dict[bytes, str],
+    moved: Mapping[bytes, Told],
 ) -> dict[bytes, Asset]:
     tables: DriverTables = driver_tables()
     answers = chain.read([Call(t, _ERC20, g) for t in tokens for g in ("symbol", "decimals")])
@@ -162,8 +197,15 @@ def _assets(
         # Morpho itself never asks for decimals; a token without them counts its units.
         places = 0 if isinstance(decimals, Failed) or decimals > 36 else int(decimals)
         path = Path(token, 0, 1, said.get(token, ""))
-        driver, source = driver_of(chain.chain_id, token, text, path, declared, tables)
-        found[token] = Asset(token, text, places, driver, source)
+        seen = moved.get(token)
+        known = tables.by_address.get((chain.chain_id, token), _UNKNOWN)
+        agreed = seen is not None and seen.agreed and known in (_UNKNOWN, seen.driver)
+        roots = seen.roots if seen is not None else ()
+        driver, source = driver_of(
+            chain.chain_id, token, text, path, declared, tables, roots if agreed else ()
+        )
+        curve = seen.curve if seen is not None and agreed and driver == seen.driver else None
+        found[token] = Asset(token, text, places, driver, source, curve=curve, roots=roots)
     return found
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.chain import abi
-from scanner.chain.pinned import Call, Chain, Failed
-from scanner.core import integers, quotients
+from scanner.chain.pinned import Call, Chain, Failed, Source
+from scanner.core import callability, integers, quotients
 from scanner.core.integers import Integers
 from scanner.core.legs import Legs
-from scanner.core.positions import Exposure, Feed, Holdings, Token, at_risk
+from scanner.core.positions import Exposure, Feed, FirstCalls, Holdings, Token, at_risk
 from scanner.core.price import HIGHEST, LOWEST
 from scanner.core.rounding import to_cents
 from scanner.core.shocks import RATIO_SCALE, RELATIVE, Shock
@@ -20,11 +20,12 @@ from scanner.errors import Problem
 
 from . import Identity, Parity, verdicts
 from . import _morpho_rules as rules
-from ._drivers import is_own, moves_of, weights_of
+from ._drivers import is_own, lines, moves_of, sensitivity_of, weights_of
 from ._morpho_early import PreLiquidation, early_falls, read_contracts
 from ._morpho_market import Asset, Isolated, MorphoMarket
 from ._morpho_unknown import problems_of, unknown_of
 from ._sample import chosen
+from ._trials import REASON_WORDS, Asking, Told, distinct, refused_as
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
@@ -34,11 +35,16 @@ Bool = npt.NDArray[np.bool_]
 
 _MORPHO = abi.load("morpho_blue")
 _HEALTHY = "position is healthy"  # ErrorsLib.HEALTHY_POSITION
+# SafeTransferLib, after the position was found unhealthy.
+_PAYMENT = ("transfer reverted", "transferFrom reverted", "transfer returned", "no code")
+_BORROWER = 4 + 5 * 32 + 12  # where in the call data of `liquidate` the borrower's 20 bytes are
 _CENTS = 10**8  # scale of a spot that is derived from a market's oracle
 
 
 class MorphoSurvey:
     """See `scanner.protocols.Survey`."""
+
+    always_falls = True
 
     def __init__(self, market: MorphoMarket, states: States, failed: U8) -> None:
         self.market = market
@@ -82,7 +88,7 @@ class MorphoSurvey:
         self.holdings = self._holdings(most)
         used = {t.driver for t in self._used() if t.driver is not None}
         self.drivers = sorted(used)
-        self.problems = problems_of(market, failed)
+        self.problems = [*market.problems, *problems_of(market, failed)]
         self.facts = {
             "pool": "0x" + market.morpho.hex(),
             "revision": None,
@@ -166,10 +172,36 @@ class MorphoSurvey:
             ratio=ratio,
             at_risk=at_risk(self.holdings.legs, shock, side, ratio),
             seizable=self._seizable(side, held[self.place], moved),
-            callable=(side != 0) | ~self.fine,
+            # Morpho knows no pause: Morpho.liquidate asks for nothing but an unhealthy position.
+            barred=callability.first_of(((side == 0) & self.fine, callability.NO_PRICE)),
             early=early,
             feeds=tuple(one.feed for one in isolated),
             feed=self.place,
+        )
+
+    def trials(self, exposure: Exposure, positions: I64, answers: Integers) -> Asking:
+        """`liquidate` of one share: a healthy position is refused by name before anything moves,
+        of another one the call fails at the payment. Each market's own oracle is told."""
+        isolated, place = self.market.isolated, self.place[positions]
+        sources, source = distinct([Source(one.oracle) for one in isolated])
+        told = Told(len(positions), sources)
+        told.tell(np.arange(len(positions)), source[place], answers)
+        call = [
+            Call(self.market.morpho, _MORPHO, "liquidate", (m.params, bytes(20), 0, 1, b""))
+            for m in isolated
+        ]
+        calls = np.array([list(one.encoded()) for one in call], np.uint8)
+        data = calls[place]
+        data[:, _BORROWER : _BORROWER + 20] = self.keys[positions, :20]
+        return Asking(
+            sources=sources,
+            answers=told.answers,
+            targets=np.frombuffer(self.market.morpho, np.uint8),
+            data=data,
+            words=REASON_WORDS,
+            undone=True,
+            verdict=refused_as(_HEALTHY, *_PAYMENT),
+            cannot=told.cannot,
         )
 
     def _straight(self, held: Bool, lent: Bool, able: Bool, fall: F64) -> tuple[F64, I8]:
@@ -252,7 +284,9 @@ class MorphoSurvey:
                     t.usd or 0.0,
                     t.driver,
                     t.driver_source,
+                    sensitivity_of(t.driver, t.roots),
                     curve=t.curve,
+                    roots=lines(t.roots),
                 )
                 for t in self.tokens
             ],
@@ -262,6 +296,10 @@ class MorphoSurvey:
             amounts=raw,
             health_factor=(most / self.debt).astype(np.float64),
             liquidatable=~self.fine,
+            now=FirstCalls(
+                callability.first_of((self.fine, callability.NO_PRICE)),
+                self._seizable(np.zeros(size, np.int8), np.zeros(size, np.bool_), None),
+            ),
             markets=tuple(one.label for one in isolated),
             place=self.place,
         )

@@ -5,12 +5,13 @@ collateral values is below the sum of debt values, all in the oracle's own integ
 valued is the protocol's (`SumBook.worth`), its price the oracle's (`_quotes.Quotes`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from scanner.chain.pinned import Source
 from scanner.core import price, stretches
 from scanner.core.exact import last_healthy_price
 from scanner.core.integers import Integers
@@ -19,6 +20,7 @@ from scanner.core.shocks import Shock
 from scanner.core.stretches import Stretch
 
 from ._quotes import Quotes
+from ._trials import Told, distinct, rows_told
 
 I8 = npt.NDArray[np.int8]
 I64 = npt.NDArray[np.int64]
@@ -67,6 +69,20 @@ class SumBook:
     def shocked(self, rows: I64, shock: Shock, answer: Integers) -> Integers:
         """Oracle prices of legs `rows` when the shock's feed gives `answer` (equal shapes)."""
         return self.quotes.shocked(self.legs.token[rows], self.prices(rows), shock, answer)
+
+
+def told_prices(
+    book: SumBook, shock: Shock, sources: Sequence[Source], positions: I64, answers: Integers
+) -> Told:
+    """What the sources of the tokens (one each) say when the shock's feed gives `answers`, in one
+    trial for each of `positions`."""
+    every, place = distinct(sources)
+    told = Told(len(positions), every)
+    rows, trial = rows_told(runs(book.legs.position, book.legs.positions), positions)
+    moves = book.quotes.quoted(shock)[book.legs.token[rows]]
+    rows, trial = rows[moves], trial[moves]
+    told.tell(trial, place[book.legs.token[rows]], book.shocked(rows, shock, answers[trial]))
+    return told
 
 
 Valued = Callable[[I64, Integers], Integers]
@@ -235,10 +251,3 @@ def pairs(book: SumBook, positions: I64) -> Pairs:
     c = np.repeat(held, repeat)
     within = np.arange(len(c)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
     return Pairs(owner[c], rows[c], rows[owed[first[owner[c]] + within]])
-
-
-def largest(size: int, owner: I64, value: F64) -> F64:
-    """The largest value of each owner; 0 without any."""
-    best = np.zeros(size)
-    np.maximum.at(best, owner, value)
-    return best

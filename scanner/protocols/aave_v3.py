@@ -25,8 +25,23 @@ from . import LogFilter
 from ._aave_book import COLLATERAL, CONFIG, DEBT, EMODE, FIRST, KINDS, PRINCIPAL, RATE, UPDATED
 from ._aave_market import AaveMarket
 from ._aave_reading import read_market
+from ._aave_realised import liquidations, realised, worth
 from ._aave_survey import AaveSurvey, survey_of
 from ._named import accounts_named
+
+__all__ = [
+    "ADDRESSES",
+    "NAME",
+    "liquidations",
+    "log_filter",
+    "open_market",
+    "read",
+    "realised",
+    "shocks",
+    "survey",
+    "touched",
+    "worth",
+]
 
 NAME = "aave_v3"
 ADDRESSES = ("pool",)
@@ -62,7 +77,7 @@ _TRANSFER = _TOKEN.topic("BalanceTransfer")
 
 def open_market(chain: Chain, row: Market) -> AaveMarket:
     """The pool of a deployments row, at the pinned block."""
-    return read_market(chain, NAME, row.name, row.addresses["pool"], row.drivers)
+    return read_market(chain, NAME, row.name, row.addresses["pool"], row.drivers, feeds=row.feeds)
 
 
 def log_filter(market: AaveMarket, *, known: bool) -> LogFilter:

@@ -19,18 +19,22 @@ from scanner.deployments import Market
 
 from ._aave_market import AaveMarket
 from ._aave_reading import read_market
+from ._aave_realised import liquidations, realised, worth
 from ._aave_survey import AaveSurvey, survey_of
 from .aave_v3 import log_filter, read, shocks, touched
 
 __all__ = [
     "ADDRESSES",
     "NAME",
+    "liquidations",
     "log_filter",
     "open_market",
     "read",
+    "realised",
     "shocks",
     "survey",
     "touched",
+    "worth",
 ]
 
 NAME = "spark"
@@ -42,7 +46,8 @@ _SAMPLE = 25
 
 def open_market(chain: Chain, row: Market) -> AaveMarket:
     """The pool of a deployments row, at the pinned block."""
-    return read_market(chain, NAME, row.name, row.addresses["pool"], row.drivers, _NEWEST)
+    pool = row.addresses["pool"]
+    return read_market(chain, NAME, row.name, pool, row.drivers, _NEWEST, row.feeds)
 
 
 def survey(

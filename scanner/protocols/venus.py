@@ -24,8 +24,23 @@ from . import LogFilter
 from . import _compound_accounts as accounts
 from ._asking import raw
 from ._compound_market import CompoundMarket, every, listed, quote, read_ctokens
+from ._compound_realised import liquidations, realised, worth
 from ._compound_rules import EXP
 from ._venus_survey import VenusMarket, VenusSurvey
+
+__all__ = [
+    "ADDRESSES",
+    "NAME",
+    "liquidations",
+    "log_filter",
+    "open_market",
+    "read",
+    "realised",
+    "shocks",
+    "survey",
+    "touched",
+    "worth",
+]
 
 NAME = "venus"
 ADDRESSES = ("comptroller",)
@@ -64,7 +79,7 @@ def open_market(chain: Chain, row: Market) -> VenusMarket:
         ],
     )
     vtokens = [
-        replace(one, forced=forced, seizes=not (seize or paused), repays=not (call or paused))
+        replace(one, forced=forced, seizes=not seize, repays=not call)
         for one, forced, seize, call in zip(
             read_ctokens(chain, addresses), told[0::3], told[1::3], told[2::3], strict=True
         )
@@ -90,6 +105,7 @@ def open_market(chain: Chain, row: Market) -> VenusMarket:
         close_factor=close,
         incentive=0,
         problems=tuple(problems),
+        paused=bool(paused),
         vai=controller,
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner import answers, past, reading
+from scanner.core.windows import LONGEST
 from scanner.deployments import chain_info
 from scanner.outputs.document import certificate_summary, encode
 from scanner.outputs.records import COLUMNS, write_positions
@@ -62,18 +63,21 @@ def build(asked: Asked) -> Built:
     with folder.replaced(asked.out) as aside:
         stored = reading.newest(asked.store, asked.chain)
         chain_id = stored.snapshot.chain_id
-        records, problems = past.records(asked.store, chain_id, days=asked.days)
+        far = max(asked.days, LONGEST / past.DAY)  # for the windows; pictures show `days`
+        reached, problems = past.records(asked.store, chain_id, days=far)
+        records = past.recent(reached, asked.days)
         skipped = [problem.message for problem in problems]
         rows = answers.drivers(stored)["drivers"]
         slugs = names.slugs(row["driver"] for row in rows)
         before = movers.scan_before(stored, asked.store)
         writer = _Writer(aside)
-        data = {"": _of_chain(writer, stored, asked, rows)}
+        debt = answers.leverage(chain_id, reached, skipped, days=asked.days)
+        data = {"": _of_chain(writer, stored, asked, rows, debt)}
         drivers: list[Driver] = []
         changes: list[Change] = []
         for row in sorted(rows, key=lambda row: (-portraits.at_risk(row), row["driver"])):
             name, slug = row["driver"], slugs[row["driver"]]
-            told = answers.told(chain_id, records, name, skipped)
+            told = answers.told(chain_id, reached, name, skipped, days=asked.days)
             levels = answers.levels(stored, name)
             data[slug] = _of_driver(writer, stored, name, slug, told, levels, asked.days)
             changes += _changes(told, name, slug if _paged(row, drivers) else "")
@@ -87,6 +91,7 @@ def build(asked: Asked) -> Built:
             changes=sorted(changes, key=lambda one: (-one.timestamp, one.driver)),
             standing=portraits.everybody(stored),
             data=data,
+            leverage=debt,
         )
         pages = site_build.write(site, aside)
     return Built(stored, pages, skipped)
@@ -116,6 +121,7 @@ def _scan(stored: Stored, asked: Asked) -> Scan:
         scan_id=stored.scan_id,
         sha256=sha256(stored.snapshot.document_bytes()).hexdigest(),
         summary=certificate_summary(stored.document),
+        proof=answers.proof(stored),
         newer=stored.newer,
         failed=asked.scan_exit or None,
         stale=asked.stale,
@@ -215,13 +221,28 @@ def _scans_flat(told: Row) -> list[dict[str, Any]]:
     return rows
 
 
-def _of_chain(writer: _Writer, stored: Stored, asked: Asked, rows: Sequence[Row]) -> list[Dataset]:
+def _blocks_flat(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows of scans with the block's number and time as columns of their own."""
+    found = []
+    for row in rows:
+        block = {"block_number": row["block"]["number"], "timestamp": row["block"]["timestamp"]}
+        rest = {key: row[key] for key in row if key not in ("scan_id", "block")}
+        found.append({"scan_id": row["scan_id"], **block, **rest})
+    return found
+
+
+def _of_chain(
+    writer: _Writer, stored: Stored, asked: Asked, rows: Sequence[Row], debt: Row
+) -> list[Dataset]:
     """The documents and tables that belong to no driver."""
     certificate, scans = answers.certificate(stored), answers.scans(asked.store, asked.chain)
+    proof = answers.proof(stored)
     whole = writer.put("v1/scan.json", stored.snapshot.document_bytes())
     tabled = [
         ("drivers", "Drivers", answers.drivers(stored), rows),
+        ("history", "Leverage", debt, _blocks_flat(debt["scans"])),
         ("certificate", "Certificate", certificate, certificate["certificate"]),
+        ("proof", "Proof of prices", proof, proof["proof"]),
         ("scans", "Stored scans", scans, scans["scans"]),
     ]
     return [

@@ -14,7 +14,7 @@ from scanner import answers, past
 from scanner.errors import ScanGone, StoreError
 from scanner.outputs.api.source import Event, Log
 from scanner.outputs.document import plain
-from scanner.past import DAY, Record
+from scanner.past import Record
 from scanner.reading import SCHEMA
 from scanner.store import snapshots
 from scanner.store.snapshots import Snapshot
@@ -32,14 +32,16 @@ class Chronicle:
         self._lock = threading.Lock()
         self._read: dict[str, Record] = {}
 
-    def history(self, driver: str, days: float | None) -> dict[str, Any]:
+    def history(self, driver: str | None, days: float | None) -> dict[str, Any]:
         """`answers.history` of the scans that are stored now."""
-        records, problems = self._records(days)
-        return answers.told(self._chain_id, records, driver, problems)
+        records, problems = self._records()
+        if driver is None:
+            return answers.leverage(self._chain_id, records, problems, days=days)
+        return answers.told(self._chain_id, records, driver, problems, days=days)
 
     def log(self, listed: frozenset[str]) -> Log:
         """The events of the scans in `listed`: for each a `scan`, a `band` for every change."""
-        records = [one for one in self._records(None)[0] if one.scan_id in listed]
+        records = [one for one in self._records()[0] if one.scan_id in listed]
         moving = {name for one in records for name, held in one.drivers.items() if held.bands}
         changes: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
         for driver in sorted(moving):
@@ -72,13 +74,14 @@ class Chronicle:
             record = past.record(snapshot)
             for driver in record.drivers:
                 answers.told(self._chain_id, [record], driver, ())
+            answers.leverage(self._chain_id, [record], ())
             if record.timestamp < 0 or record.block["number"] != snapshot.block:
                 raise ValueError("not the block that the scan is named for")
         except ODD as error:
             raise StoreError("A stored scan is not what a scan writes.") from error
         return record
 
-    def _records(self, days: float | None) -> tuple[list[Record], list[str]]:
+    def _records(self) -> tuple[list[Record], list[str]]:
         """As `past.records`; what it says of damaged scans too."""
         damaged: list[StoreError] = []
         found: list[Record] = []
@@ -95,9 +98,6 @@ class Chronicle:
                     continue
                 found.append(known[name])
             self._read = known  # what retention removed is forgotten here as well
-        if days is not None and found:
-            since = found[-1].timestamp - days * DAY
-            found = [one for one in found if one.timestamp >= since]
         return found, [error.what for error in damaged]
 
 

@@ -130,7 +130,7 @@ def market(
         bonus=np.full(size, 10_500, np.int64),
         fee=np.full(size, 1_000, np.int64),
         category=np.zeros(size, np.int64),
-        callable=np.ones(size, np.bool_),
+        barred=np.zeros(size, np.uint8),
         income=[RAY + RAY // 37 + k for k in range(size)],
         debt_index=[RAY + RAY // 23 + k for k in range(size)],
         collateral_token=address,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -154,7 +155,23 @@ def _scan(
         size = survey.holdings.legs.positions
         row = Market("aave_v3", desk.name, chain_id, None, {"pool": market.pool})
         surveyed.append(Surveyed(row, survey, Parity(size, size, 0, 0, 0.0, 0.0)))
-    return findings(chain_id, block, (), surveyed, ())
+    return findings(chain_id, block, (), surveyed, (), (), _liquidity(block))
+
+
+def _liquidity(block: Block) -> dict[str, Any]:
+    """Dollar tokens whose supply grows from block to block."""
+    tokens = [
+        {
+            "address": f"0x{place:040x}",
+            "symbol": symbol,
+            "decimals": 6,
+            "supply_raw": str((billions * 10**9 + block.number * 40) * 10**6),
+            "supply": f"{billions * 10**9 + block.number * 40}.0",
+        }
+        for place, (symbol, billions) in enumerate((("USDC", 45), ("USDT", 79), ("DAI", 5)), 1)
+    ]
+    total = sum(float(str(row["supply"])) for row in tokens)
+    return {"stablecoin_supply_usd": total, "source": "shipped", "tokens": tokens}
 
 
 def _market(chain_id: int, block: Block, name: str, moment: Moment) -> AaveMarket:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from localchain.abi import MAX, encode_call
+from localchain.abi import MAX, Reverted, encode_call
 from localchain.compile import Contract, artifact
 from localchain.errors import LocalChainError
 from localchain.ground import MULTICALL3, Ground
@@ -228,16 +228,20 @@ class Compound:
         self, prices: dict[str, int], *calls: tuple[str, str, tuple[Any, ...]]
     ) -> list[bytes]:
         """Answers of calls (to, signature, arguments) of Multicall3 in one execution at the head,
-        after these prices were forced and all interest was accrued. Nothing stays."""
+        after these prices were forced and all interest was accrued. Nothing stays; raises
+        `Reverted` with the reason of the first that did."""
         before: list[tuple[str, str, tuple[Any, ...]]] = [
             (self.oracle, "force(address,uint256)", (self.markets[token].address, price))
             for token, price in prices.items()
         ]
         before += self._accruals()
         rows = [
-            (to, False, encode_call(signature, *args)) for to, signature, args in (*before, *calls)
+            (to, True, encode_call(signature, *args)) for to, signature, args in (*before, *calls)
         ]
         answers = self.node.call(MULTICALL3, AGGREGATE, rows)
+        for (good, content), (_, signature, _) in zip(answers, (*before, *calls), strict=True):
+            if not good:
+                raise Reverted(self.node.errors.explain(content), content, signature)
         return [content for _, content in answers[len(before) :]]
 
     def _accruals(self) -> list[tuple[str, str, tuple[Any, ...]]]:

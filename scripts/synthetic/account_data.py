@@ -77,7 +77,7 @@ def _market(world: World, block: int) -> AaveMarket:
         bonus=np.array([one.bonus for one in listed]),
         fee=zero,
         category=zero,
-        callable=np.ones(size, np.bool_),
+        barred=np.zeros(size, np.uint8),
         income=[income for income, _ in indices],
         debt_index=[index for _, index in indices],
         collateral_token=nothing,

@@ -36,7 +36,9 @@ QUESTIONS: dict[str, Callable[[Reader], Any]] = {
     "sorted positions": lambda reader: list(reader.positions("ETH", sort="debt", side="long")),
     "account": lambda reader: reader.account(WHALE),
     "history": lambda reader: reader.history("ETH", days=30),
+    "history of the chain": lambda reader: reader.history(),
     "certificate": lambda reader: reader.certificate(),
+    "proof": lambda reader: reader.proof(),
     "scans": lambda reader: reader.scans(),
 }
 

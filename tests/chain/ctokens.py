@@ -46,6 +46,17 @@ def turns_exactly(compound: Compound, rows: pd.DataFrame) -> None:
         assert compound.shortfall(row.account, prices(compound, row, 1)) > 0, row
 
 
+def refused(compound: Compound, rows: pd.DataFrame, why: str) -> None:
+    """One unit beyond the price a real call on any pair reverts, and by that name: every row."""
+    for row in rows.itertuples():
+        at = prices(compound, row, 1)
+        debts, held = compound.holdings(row.account, at)
+        for debt, token in itertools.product(debts, held):
+            with pytest.raises(Reverted, match=why):
+                compound.liquidate(row.account, at, debt, token, max(debts[debt] // 100, 1))
+        assert (row.callable, row.seizable_usd) == (False, 0.0), row
+
+
 def liquidates_as_said(compound: Compound, rows: pd.DataFrame) -> int:
     """Real calls for every pair of a row's debts and collaterals: the best is what was said.
 
@@ -69,5 +80,5 @@ def liquidates_as_said(compound: Compound, rows: pd.DataFrame) -> int:
             assert code == 0, (row, debt, token)
             best = max(best, compound.dollars(token, taken, at))
         assert row.seizable_usd == pytest.approx(best, rel=1e-9, abs=0.006), row
-        assert row.callable
+        assert (row.callable, row.not_callable_reason) == (True, "")
     return covered

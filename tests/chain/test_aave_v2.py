@@ -19,6 +19,7 @@ from scanner.scan import Finished, Request
 
 OF_ETHER = ("WETH", "wstETH")
 NOT_BELOW_ONE = "42"  # Errors.LPCM_HEALTH_FACTOR_NOT_BELOW_THRESHOLD
+PAUSED = "64"  # Errors.LP_IS_PAUSED
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,19 @@ def test_a_pause_leaves_the_price_and_nothing_to_call(aave: AaveV2, tmp_path: Pa
         after = table(scan(aave, tmp_path))
         assert len(after) > 50
         assert not after["callable"].any()
+        assert set(after["not_callable_reason"]) == {"paused"}
         assert (after["seizable_usd"] == 0).all()
+        for row in after.head(6).itertuples():
+            pair = next(itertools.product(aave.debts(row.account), aave.held(row.account)))
+            for pause, why in ((True, PAUSED), (False, None)):
+                with aave.ground.undone():
+                    aave.configure("setPoolPause(bool)", pause)
+                    move(aave, row.driver, beyond(row))
+                    if why is None:
+                        assert aave.liquidate(row.account, *pair) > 0
+                        continue
+                    with pytest.raises(Reverted, match=why):
+                        aave.liquidate(row.account, *pair)
 
 
 def test_a_reserve_without_a_price_is_unknown_mass(aave: AaveV2, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from ctokens import liquidates_as_said, scan, table, turns_exactly
+from ctokens import liquidates_as_said, refused, scan, table, turns_exactly
 from localchain.compound import EXP, MARKETS, Compound
 from localchain.ground import Ground
 from localchain.node import Node
@@ -131,6 +131,25 @@ def test_debt_of_a_deprecated_market_can_be_called_at_any_health(
             token = max(held, key=lambda t: held[t] * compound.price(t))
             code, taken = compound.liquidate(row.account, {}, "DAI", token, debts["DAI"] // 100)
             assert (code, taken > 0) == (0, True)
+
+
+def test_the_guardian_keeps_every_seizure_away(compound: Compound, tmp_path: Path) -> None:
+    """Comptroller.seizeAllowed; prices stay, and with the pause lifted the calls go again."""
+    with compound.ground.undone():
+        before = table(scan(compound, tmp_path, 1))
+        pause = (compound.node.owner, compound.comptroller, "_setSeizePaused(bool)")
+        compound.node.send(*pause, True)
+        finished = scan(compound, tmp_path, 1)
+        after = table(finished)
+        assert len(after) == len(before) > 60
+        assert set(after["not_callable_reason"]) == {"seize_paused"}
+        refused(compound, after.head(12), "seize is paused")
+        for band in finished.document["bands"]:
+            assert band["not_callable_usd"] == band["collateral_at_risk_usd"] > 0
+            assert band["seizable_usd"] == 0
+        compound.node.send(*pause, False)
+        rows = table(scan(compound, tmp_path, 1))
+        liquidates_as_said(compound, rows.head(12))
 
 
 def test_a_second_scan_reads_only_who_was_touched(compound: Compound, tmp_path: Path) -> None:

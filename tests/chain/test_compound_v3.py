@@ -255,8 +255,18 @@ def test_absorbing_may_be_paused(pair: Pair, tmp_path: Path) -> None:
     with pair.ground.undone():
         pair.usdc.send(pair.ground.node.owner, "setAbsorbPaused(bool)", True)
         frame = table(scan(pair, tmp_path))
-        assert not frame[frame["market"] == "usdc"]["callable"].any()
-        assert frame[frame["market"] == "weth"]["callable"].all()
+        stopped, free = frame[frame["market"] == "usdc"], frame[frame["market"] == "weth"]
+        assert set(stopped["not_callable_reason"]) == {"liquidation_paused"}
+        assert not stopped["callable"].any()
+        assert (stopped["seizable_usd"] == 0).all()
+        assert free["callable"].all()
+        assert set(free["not_callable_reason"]) == {""}
+        for row in stopped.head(6).itertuples():
+            assert not absorbs(pair, row, 1)
+        assert absorbs(pair, next(free.itertuples()), 1)
+        pair.usdc.send(pair.ground.node.owner, "setAbsorbPaused(bool)", False)
+        for row in stopped.head(6).itertuples():
+            assert absorbs(pair, row, 1)
 
 
 def test_a_base_without_dollars_is_refused_by_name(pair: Pair, tmp_path: Path) -> None:

@@ -57,14 +57,14 @@ def expected(
     first = first_call(opened.book, rows, exposure.shock, answer, exact=True)
     symbols = [*opened.book.market.reserves.symbol, ""]
     seizure = first.seizure
-    assert list(first.callable) == list(exposure.callable[rows])
+    assert list(first.barred == 0) == list(exposure.callable[rows])
     return [
         Expected(
             who,
             int(side[k]),
             int(raw[k]),
             int(answer[k]),
-            bool(first.callable[k]),
+            bool((first.barred == 0)[k]),
             float(exposure.seizable[rows[k]]),
             Call(
                 symbols[first.collateral[k]],

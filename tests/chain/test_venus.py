@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from ctokens import liquidates_as_said, prices, scan, table, turns_exactly
+from ctokens import liquidates_as_said, prices, refused, scan, table, turns_exactly
 from localchain.compound import EXP
 from localchain.ground import Ground
 from localchain.node import Node
@@ -132,6 +132,30 @@ def test_paused_liquidations_leave_the_price_and_nothing_to_call(
         assert not after["callable"].any()
         assert before["callable"].all()
         assert np.allclose(before["liquidation_price_usd"], after["liquidation_price_usd"], 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("action", "reason"), [(4, "seize_paused"), (5, "liquidation_paused"), (None, "paused")]
+)
+def test_paused_actions_are_told_apart(
+    venus: Venus, tmp_path: Path, action: int | None, reason: str
+) -> None:
+    """SEIZE of all collateral markets, LIQUIDATE of all debt markets, or the whole protocol."""
+    with venus.ground.undone():
+        markets = [market.address for market in venus.markets.values()]
+        owner, comptroller = venus.node.owner, venus.comptroller
+        if action is None:
+            venus.ground.send(owner, comptroller, "_setProtocolPaused(bool)", True)
+        else:
+            signature = "setActionsPaused(address[],uint8[],bool)"
+            venus.ground.send(owner, comptroller, signature, markets, [action], True)
+        rows = table(scan(venus, tmp_path, 1))
+        rows = rows[rows["largest_debt"] != "VAI"]
+        mine = [not venus.vai_owed(who) for who in rows["account"]]
+        rows = rows[mine]
+        assert len(rows) > 20
+        assert set(rows["not_callable_reason"]) == {reason}
+        refused(venus, rows.head(8), "protocol is paused" if action is None else "action is paused")
 
 
 def test_a_pool_that_is_switched_off_counts_as_the_core_pool(venus: Venus, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def columns(pool: Pool, people: list[Account]) -> tuple[AaveMarket, States]:
         bonus=np.full(n, 10_500),
         fee=np.full(n, 1_000),
         category=np.array([a.category for a in assets], np.int64),
-        callable=np.ones(n, np.bool_),
+        barred=np.zeros(n, np.uint8),
         income=[a.income for a in assets],
         debt_index=[a.index for a in assets],
         collateral_token=[bytes(20)] * n,

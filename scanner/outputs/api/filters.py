@@ -6,8 +6,16 @@ Strict: a number is written in digits, a flag is true or false, and what is unkn
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
+from scanner.core.realised import seconds_of
 from scanner.outputs.api.source import Question
 
 MOST_ROWS = 1_000  # in one page
@@ -147,7 +155,8 @@ class LevelFilters(Ranged):
     at: list[Price] = Field(
         default_factory=list,
         max_length=MOST_LEVELS,
-        description="A level to sum up to; may be repeated. [USD]",
+        description="A level to sum up to; may be repeated."
+        " [USD; times the present prices under a shock whose axis is a ratio]",
         examples=[[1781.0]],
     )
 
@@ -171,15 +180,67 @@ class PositionFilters(Rankable):
     )
 
 
+class AccountFilters(OfScan):
+    """Filters of /v1/accounts/{address}."""
+
+    driver: Driver | None = None
+    reach: Price | None = Field(
+        None,
+        description="What to repay, or to add, so that liquidation prices move to this one. [USD]",
+        examples=[1500.0],
+    )
+
+
 class HistoryFilters(Chosen, Paged):
     """Filters of /v1/history."""
 
-    driver: Driver
+    driver: Driver | None = Field(
+        None, description="One driver's history; without it, the debt of the whole chain."
+    )
     days: Days | None = Field(None, description="Only the last so many days.")
 
 
 class ScanFilters(Chosen, Paged):
     """Filters of /v1/scans."""
+
+
+def _ago(value: Any) -> Any:
+    """Seconds of a length of time, as 24h."""
+    return seconds_of(value) if isinstance(value, str) else value
+
+
+Ago = Annotated[
+    int,
+    BeforeValidator(_ago),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,2}[mhdw]$"}),
+]
+BlockNumber = Annotated[int, Field(ge=0, le=10**9 - 1), BeforeValidator(_whole)]
+
+
+class LiquidationFilters(Chosen):
+    """Filters of /v1/liquidations."""
+
+    since: Ago | None = Field(
+        None,
+        description="How far back from the newest block that was read; 24h where nobody says.",
+        examples=["24h"],
+    )
+    from_block: BlockNumber | None = Field(
+        None, description="From this block, instead of `since`.", examples=[24_505_000]
+    )
+    to_block: BlockNumber | None = Field(None, description="Up to this block.")
+    protocol: str | None = Field(
+        None, pattern=r"^[a-z0-9_]{1,40}$", description="Only this protocol.", examples=["aave_v3"]
+    )
+    limit: Rows | None = Field(
+        None, description="List at most so many, the largest first; sums are of all."
+    )
+
+
+class BacktestFilters(Chosen):
+    """Filters of /v1/backtest."""
+
+    driver: Driver | None = None
 
 
 class StreamFilters(Chosen):

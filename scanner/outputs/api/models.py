@@ -25,6 +25,12 @@ WETH = "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"
 SCAN = "000024512345-5e5e5e5e-9683b45a"
 
 
+STRENGTH = (
+    "Its collateral over the most that any equally wide range within 20 % of its price holds,"
+    " same driver and side: 1 is the strongest around. Not comparable between scans."
+)
+
+
 class Part(BaseModel):
     """A part of an answer."""
 
@@ -86,6 +92,7 @@ class Band(Part):
     tick_low: int = of(2997)
     tick_high: int = of(3015)
     collateral_at_risk_usd: USD = of(1_195_620_752.24)
+    strength: float | None = maybe(1.0, STRENGTH)
     collateral_tokens: list[Token]
     dominant_token: str | None = of("WETH")
     normal_usd: USD | None = of(91_970_827.1, "What its surroundings would put there.")
@@ -146,6 +153,7 @@ class Tick(Part):
     low_usd: USD | None = of(1859.562811)
     high_usd: USD | None = of(1864.211718)
     collateral_at_risk_usd: USD = of(373_171_152.24)
+    strength: float | None = maybe(1.0, STRENGTH)
     debt_usd: USD = of(309_732_056.36)
     positions: int = of(1)
 
@@ -164,7 +172,8 @@ class Level(Part):
     driver: str = of("ETH")
     side: Literal["long", "short"] = of("long")
     tick: int = of(3029)
-    level_usd: USD | None = of(1925.710215)
+    level_usd: USD | None = of(1925.710215, "null on an axis of ratios, which has level_ratio.")
+    level_ratio: float | None = maybe(None, "Times the present prices: market, weighted shocks.")
     distance: float = of(-0.104487)
     collateral_at_risk_usd: USD = of(193_000.0, "From spot to this level.")
     debt_usd: USD = of(160_190.0)
@@ -174,12 +183,14 @@ class Level(Part):
     tick_debt_usd: USD = of(160_190.0)
     tick_seizable_usd: USD = of(84_099.75)
     tick_positions: int = of(1)
+    strength: float = of(0.000517, "Of this tick alone: " + STRENGTH)
 
 
 class Point(Part):
     """All that is liquidatable at one price."""
 
     level_usd: USD | None = of(1781.0)
+    level_ratio: float | None = maybe(None)
     side: Literal["long", "short"] = of("long")
     distance: float = of(-0.171782)
     collateral_at_risk_usd: USD = of(1_196_002_752.24)
@@ -187,6 +198,7 @@ class Point(Part):
     seizable_usd: USD = of(521_158_199.29)
     positions: int = of(10)
     accounts: int = of(10)
+    strength: float = of(0.190914, "Of the tick that the price lies in.")
 
 
 class Asked(Point):
@@ -273,9 +285,51 @@ class Leg(Part):
     driver: str = of("ETH")
 
 
+class Move(Part):
+    """How much of one token moves a liquidation price to the one asked for."""
+
+    token: str = of(WETH)
+    symbol: str = of("WETH", "For show only.")
+    amount_raw: str | None = of("1500000000000000000", "Token units; null where it cannot be done.")
+    amount: float | None = of(1.5, "Whole tokens.")
+    usd: USD | None = of(3225.6, "At the scanned block's price.")
+    liquidation_price_usd: float | None = of(
+        1500.0, "The price afterwards; null where none is left. A ratio under the market shock."
+    )
+    reason: str | None = of(None, "Why it cannot be done by this token.")
+
+
+class ReachPosition(Part):
+    """What to repay, or to add, in one position; each alone is enough."""
+
+    protocol: str = of("aave_v3")
+    market: str = of("core")
+    account: str = of(ADDRESS)
+    owner: str = of(ADDRESS)
+    side: Literal["long", "short"] = of("long", "short where the price lies above spot.")
+    rule: Literal["integers", "closed_form"] | None = of(
+        "integers", "By the protocol's own integers, or in closed form to the safe side."
+    )
+    why: str | None = of(None, "Why nothing can be said.")
+    needed: bool | None = of(True, "false where it is healthy there already.")
+    repay: list[Move]
+    add: list[Move]
+
+
+class Reach(Part):
+    """How to move liquidation prices to a chosen one."""
+
+    driver: str = of("ETH")
+    price_usd: USD | None = of(1500.0, "null under the market shock, which has price_ratio.")
+    price_ratio: float | None = maybe(None, "Times the present prices.")
+    positions: list[ReachPosition]
+
+
 class Account(Head):
     """The answer of /v1/accounts/{address}."""
 
     account: str = of(ADDRESS)
+    driver: str | None = of("ETH", "The driver that was asked for.")
     positions: list[Position]
     legs: list[Leg]
+    reach: Reach | None = Field(description="null where no price to reach was asked for.")

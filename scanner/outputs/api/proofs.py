@@ -96,6 +96,120 @@ class Certificate(Head):
     already_liquidatable: Already
 
 
+class Totals(Part):
+    """Debt, counted collateral and borrowers, each position once."""
+
+    debt_usd: USD = of(999_172_858.76)
+    collateral_usd: USD = of(1_409_408_908.8)
+    borrowers: int = of(30_211, "Owners, each once.")
+    positions: int = of(31_004)
+
+
+class ProtocolTotals(Totals):
+    """One protocol's."""
+
+    protocol: str = of("aave_v3")
+
+
+class DriverTotals(Totals):
+    """Of the positions, whole, that a driver moves: rows of several drivers overlap."""
+
+    driver: str = of("ETH")
+
+
+class Covered(Part):
+    """One deployment that was scanned."""
+
+    protocol: str = of("aave_v3")
+    market: str = of("core")
+    address: str = of("0x87870bca3f3fd6335c3f4ce8392d69350b4fa4e2")
+
+
+class DollarToken(Part):
+    """One dollar token of the chain; null what it did not answer."""
+
+    address: str = of("0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48")
+    symbol: str = of("USDC", "For show only.")
+    decimals: int | None = of(6)
+    supply_raw: str | None = of("52100000000000000", "totalSupply at the block.")
+    supply: str | None = of("52100000000.0", "Whole tokens.")
+
+
+class Liquidity(Part):
+    """What there is of the chain's large dollar tokens, a dollar each."""
+
+    stablecoin_supply_usd: USD | None = of(
+        52_100_000_000.0, "null unless the supply of every token is known."
+    )
+    source: Literal["shipped", "markets"] | None = of(
+        "shipped", "shipped: bandscan's list for the chain; markets: those of the scan's markets."
+    )
+    tokens: list[DollarToken]
+
+
+class Leverage(Totals):
+    """The totals of a scan, and the liquidity beside them."""
+
+    by_protocol: list[ProtocolTotals]
+    by_driver: list[DriverTotals]
+    several_drivers: Totals | None = Field(
+        description="In more than one row of by_driver; null where not every driver was scanned."
+    )
+    no_driver: Totals | None = Field(description="In no row of by_driver.")
+    scope: list[Covered]
+    liquidity: Liquidity | None
+
+
+class Counts(Part):
+    """Liquidation prices, by what the protocol said about them."""
+
+    positions: int = of(38_112)
+    proven: int = of(38_112, "Healthy at the price, liquidatable one feed unit beyond.")
+    off: int = of(0)
+    cannot: int = of(0)
+
+
+class ProvenGroup(Counts):
+    """One driver in one market. Debts under a dollar are in `dust` alone."""
+
+    driver: str = of("ETH")
+    protocol: str = of("aave_v3")
+    market: str = of("core")
+    dust: Counts
+
+
+class NotProven(Part):
+    """A price that is off, or that could not be asked about."""
+
+    driver: str = of("ETH")
+    protocol: str = of("aave_v3")
+    market: str = of("core")
+    account: str = of("0x" + "0" * 39 + "1")
+    side: Literal["long", "short"] = of("long")
+    debt_usd: USD = of(1_200_000.0)
+    liquidation_price_usd: USD | None = of(1781.09)
+    liquidation_price_raw: str = of("178109000000")
+    price_feed: str = of("0x5f4ec3df9cbd43714fe2740f5e3616155c5b8419")
+    status: Literal["off", "cannot"] = of("off")
+    found_raw: str | None = of("178109000001", "The last healthy price as the protocol has it.")
+    off_units: str | None = of("1")
+    off_by: float | None = of(5.6e-12, "The same as a fraction of the price.")
+    why: str | None = of(None)
+
+
+class Proof(Head, Counts):
+    """The answer of /v1/proof. `verified`: "prices"; "parity" where no endpoint took overrides and
+    only health factors were compared; null where nobody has verified this scan."""
+
+    verified: Literal["prices", "parity"] | None = of("prices")
+    reason: str | None = of(None)
+    drivers: list[str] = of(["BTC", "ETH"], "Those whose prices were all put to the protocols.")
+    dust: Counts
+    proof: list[ProvenGroup]
+    failures: list[NotProven]
+    parity: list[Parity]
+
+
 class Document(Part):
     """The answer of /v1/scan: the document as the scan wrote it. Its id is in X-Bandscan-Scan."""
 
@@ -112,6 +226,7 @@ class Document(Part):
     bands: list[dict[str, Any]] = of([])
     ticks: list[dict[str, Any]] = of([])
     markets: list[Market]
+    leverage: Leverage | None = maybe(None, "Scans of the first release have none.")
     already_liquidatable: Already
     unknown: list[Unknown]
     problems: list[Skipped]

@@ -82,6 +82,8 @@ def _row(
         "distance": row["distance"],
         "usd": amounts.usd(row["collateral_at_risk_usd"]),
         "amount": row["collateral_at_risk_usd"],
+        "strength": "–" if row.get("strength") is None else figures.fixed(row["strength"], 2),
+        "strength_value": row.get("strength"),
         "tokens": _tokens(row, amounts),
         "seizable": amounts.usd(row["seizable_usd"]),
         "seizable_usd": row["seizable_usd"],

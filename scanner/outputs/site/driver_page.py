@@ -161,6 +161,7 @@ def _numbers(
         "legend": {item["slot"]: item["name"] for item in _legend(slots)},
         "heat": map_numbers(driver),
         "positions": bars.positions,
+        "strength": [None if one is None else round(one, 2) for one in bars.strengths],
         "rows": [[x for pair in cell.items() for x in pair] for cell in bars.cells],
         "long": curve.numbers(driver, "long", (drawn.first, drawn.last)),
         "short": curve.numbers(driver, "short", (drawn.first, drawn.last)),

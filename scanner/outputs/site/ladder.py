@@ -26,7 +26,10 @@ _NOTE, _SPOT, _RIM = 10.3, 3.6, 10.8  # heights of a note, of spot's, and of the
 
 @dataclass(frozen=True)
 class Bars:
-    """One stroke path per colour, the end-caps of single accounts, and the scale. [USD]"""
+    """One stroke path per colour, the end-caps of single accounts, and the scale. [USD]
+
+    `strengths`: of each row's strongest tick.
+    """
 
     rows: int
     strokes: Mapping[int, str]
@@ -34,6 +37,7 @@ class Bars:
     most: float
     cells: Sequence[Mapping[int, float]]
     positions: Sequence[int]
+    strengths: Sequence[float | None]
 
 
 def by_protocol(tick: Row) -> Mapping[str, float]:
@@ -88,7 +92,18 @@ def bars(driver: Driver, slots: Mapping[str, int]) -> Bars:
                 [tick["positions"] for tick in driver.ticks],
             ).tolist()
         ],
+        strengths=_strengths(driver.ticks, window, count),
     )
+
+
+def _strengths(ticks: Sequence[Row], window: Window, count: int) -> list[float | None]:
+    """Of each row's strongest tick; None where no tick has one."""
+    found: list[float | None] = [None] * count
+    for tick in ticks:
+        row, strength = (window.last - 1 - tick["tick"]) // PER_ROW, tick.get("strength")
+        if 0 <= row < count and strength is not None:
+            found[row] = max(found[row] or 0.0, strength)
+    return found
 
 
 def _by_colour(ticks: Sequence[Row], window: Window, slots: Mapping[str, int]) -> dict[int, F64]:

@@ -56,9 +56,11 @@ def test_the_bands_table_has_the_bands_of_the_document(site: Path):
             assert float(row[1][1] or 0) == band["distance"]
             assert float(row[2][1] or 0) == band["collateral_at_risk_usd"]
             assert figures.usd(band["collateral_at_risk_usd"]) in row[2][0]
-            assert float(row[3][1] or 0) == band["seizable_usd"]
-            assert float(row[4][1] or 0) == band["debt_usd"]
-            assert int(row[5][1] or 0) == band["accounts"]
+            assert float(row[3][1] or 0) == band["strength"]
+            assert row[3][0] == f"{band['strength']:.2f}"
+            assert float(row[4][1] or 0) == band["seizable_usd"]
+            assert float(row[5][1] or 0) == band["debt_usd"]
+            assert int(row[6][1] or 0) == band["accounts"]
 
 
 def test_the_slider_adds_up_to_the_levels(site: Path):

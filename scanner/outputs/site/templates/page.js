@@ -148,9 +148,10 @@
     const range = price(from) + "–" + price(to);
     const there = (middle < data.spot ? "below" : "above") + " spot by " + size(middle / data.spot - 1);
     const sum = total ? usd(total) + " at risk, " + counted(data.positions[row], "position") : "Nothing at risk, 0 positions";
-    tell([range, there, sum, ...parts.map(([name, value]) => name + " " + usd(value))]);
+    const strongest = data.strength[row] === null ? "" : "strength up to " + data.strength[row].toFixed(2);
+    tell([range, there, sum, ...(strongest ? [strongest] : []), ...parts.map(([name, value]) => name + " " + usd(value))]);
     reader.setAttribute("aria-valuenow", row);
-    reader.setAttribute("aria-valuetext", range + ", " + there + ": " + (total ? usd(total) + " of collateral at risk, " + counted(data.positions[row], "position") : "nothing at risk"));
+    reader.setAttribute("aria-valuetext", range + ", " + there + ": " + (total ? usd(total) + " of collateral at risk, " + counted(data.positions[row], "position") + (strongest && ", " + strongest) : "nothing at risk"));
     const tall = 100 * PER_ROW / (high - low);
     at.style.top = 100 * (high - upper) / (high - low) + "%";
     at.style.height = tall + "%";
