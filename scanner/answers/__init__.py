@@ -15,8 +15,8 @@ Every answer is a plain dict with JSON's own types (NaN stands for null). Encode
 `outputs.document.encode` it is the same bytes everywhere.
 """
 
-from scanner.answers.chronicle import diff, history, leverage, scans, told
 from scanner.answers.backtest import backtest
+from scanner.answers.chronicle import diff, history, leverage, scans, told
 from scanner.answers.head import head
 from scanner.answers.holders import band_accounts, members, priced, protocols
 from scanner.answers.levels import levels

@@ -159,7 +159,7 @@ def bare(chain: Chain, market: MorphoMarket, ids: Sequence[bytes]) -> MorphoMark
     params = _every(chain, [Call(market.morpho, _MORPHO, "idToMarketParams", (n,)) for n in ids])
     prices = chain.read([Call(one[2], _ORACLE, "price") for one in params])
     tokens = sorted({raw(token) for one in params for token in one[:2]})
-    assets = _assets(chain, tokens, dict(market.row.drivers), _feeds_say(chain, params))
+    assets = _assets(chain, tokens, dict(market.row.drivers), _feeds_say(chain, params), {})
     labels = _labels(list(zip(ids, params, strict=True)), assets)
     found = []
     for name, one, price, label in zip(ids, params, prices, labels, strict=True):

@@ -177,4 +177,3 @@ def test_an_unknown_driver_is_refused(stored: Path, core_chain: Any, shock: str,
     )  # fmt: skip
     assert_clear(ended, 2, says)
     assert bytes_of(stored / "store") == before
-
