@@ -58,7 +58,8 @@ def check(
             assert not healthy(k, raw - 1)
             there = oracle_at(price, up, down, Fraction(ratio))
             around = [
-                oracle_at(price, up, down, Fraction(ratio) + k * Fraction(1, 10**9)) for k in (-1, 1)
+                oracle_at(price, up, down, Fraction(ratio) + k * Fraction(1, 10**9))
+                for k in (-1, 1)
             ]
             unit = abs(float((around[1] - around[0]) / there))  # what the axis counts in
             assert float(there / raw) == pytest.approx(1, abs=1e-9 + unit)
