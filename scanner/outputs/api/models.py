@@ -87,7 +87,9 @@ class Band(Part):
     side: Literal["long", "short"] = of("long")
     kind: Literal["band", "wall", "walls"] = of("band")
     quality: str | None = of("strong")
-    low_usd: USD | None = of(1781.09, "null under the market shock, which has low_ratio.")
+    low_usd: USD | None = of(
+        1781.09, "null under market and weighted shocks, which have low_ratio."
+    )
     high_usd: USD | None = of(1862.02)
     tick_low: int = of(2997)
     tick_high: int = of(3015)
