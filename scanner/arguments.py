@@ -117,6 +117,22 @@ class Every(ParamType):
         return Positive(self.name).convert(value, param, ctx)
 
 
+class Ago(ParamType):
+    """A length of time: 30m, 1h, 24h, 7d. [s]"""
+
+    name = "30m|1h|24h|7d"
+
+    def convert(self, value: Any, param: Parameter, ctx: Context) -> int:
+        from scanner.core.realised import seconds_of
+
+        if isinstance(value, int):
+            return value
+        try:
+            return seconds_of(str(value))
+        except ValueError as error:
+            return self.fail(f'"{value}": {error}', param, ctx)
+
+
 class Account(ParamType):
     """An address, in lower case once it is accepted; mixed case must carry its checksum."""
 

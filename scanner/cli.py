@@ -27,11 +27,13 @@ from scanner.commands import (
     doctor,
     history,
     levels,
+    liquidations,
     lists,
     protocols,
     report,
     scan,
     serve,
+    verify,
     watch,
 )
 from scanner.errors import BandscanError
@@ -118,7 +120,10 @@ for _command in (
     accounts.accounts,
     doctor.doctor,
     report.report,
+    verify.verify,
     serve.serve,
     watch.watch,
+    liquidations.liquidations,
+    liquidations.backtest,
 ):
     main.add_command(_command)

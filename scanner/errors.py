@@ -4,6 +4,7 @@
     ├── UsageError           bad input; nothing stored is touched (exit 2)
     │   └── MarketError      a market that is not what its row says
     ├── StoreError           the store is newer, damaged or busy (exit 2), or not writable (exit 3)
+    │   ├── NotRead          nothing of the kind was ever read into the store
     │   └── ScanGone         a stored scan was removed by retention while it was read
     ├── ReadError            reading stopped half way; what was found is kept (exit 3)
     │   ├── StateGone        no endpoint has the state of the pinned block any more
@@ -63,6 +64,10 @@ class StoreError(BandscanError):
     def __init__(self, what: str, *, exit_code: int = 2, fix: str = "", **where: object) -> None:
         super().__init__(what, fix=fix, **where)
         self.exit_code = exit_code
+
+
+class NotRead(StoreError):
+    """What is asked about was never read: there is no answer, which is not an answer of none."""
 
 
 class ScanGone(StoreError):

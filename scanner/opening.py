@@ -1,7 +1,7 @@
 """What a request means: chain, endpoints, markets, shocks; all refusals come before any storing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from scanner.chain.connect import Node, connect
 from scanner.chain.pinned import Chain
 from scanner.core import weighted
 from scanner.deployments import ChainInfo, Fields, Market, chain_info, markets
+from scanner.deployments.pools import Pool, pools
 from scanner.errors import MarketError, Problem, UsageError
 from scanner.protocols import SOME, Adapter, Survey, adapters, optional_fields
 from scanner.store.retention import DAYS
@@ -74,7 +75,8 @@ def connected(request: Request) -> tuple[Node, ChainInfo]:
 class Opening:
     """The pinned chain, its markets there, and what had to be left out.
 
-    `unread` are the document's rows of the markets left out, `shocks` all that something follows.
+    `unread` are the document's rows of the markets left out, `shocks` all that something follows,
+    `pools` what drivers' prices are held against.
     """
 
     chain: Chain
@@ -83,6 +85,7 @@ class Opening:
     unread: list[dict[str, Any]]
     shocks: set[str]
     people: BorrowerList | None = None
+    pools: Mapping[str, Pool] = field(default_factory=dict)
 
 
 def opened(
@@ -124,7 +127,8 @@ def opened(
     if SOME not in known:  # else it shows once the accounts are read
         require_shocks(request.shocks, (), known)
     problems, unread = [problem for problem, _ in failed], [row for _, row in failed]
-    return Opening(chain, found, problems, unread, known, people)
+    listed_pools = pools(info.chain_id, request.deployments)
+    return Opening(chain, found, problems, unread, known, people, listed_pools)
 
 
 def listed(request: Request, info: ChainInfo) -> list[Market]:

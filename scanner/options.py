@@ -20,6 +20,8 @@ Examples:
   bandscan positions ETH --side long --sort at-risk --limit 50
   bandscan levels ETH --at 1781
   bandscan history ETH --days 7
+  bandscan liquidations --chain ethereum --since 24h
+  bandscan backtest ETH
   bandscan watch --chain ethereum
   bandscan doctor --rpc http://localhost:8545
   bandscan account 0x6d1c0e7f9f6dd1f0cbad4a3a3f4a6a3f3a1b2c3d
@@ -47,6 +49,13 @@ Examples:
   bandscan doctor --rpc http://localhost:8545
   bandscan doctor --rpc https://one.example/key --rpc https://two.example/key --chain ethereum
   bandscan doctor --chain base --json
+"""
+
+VERIFY_EXAMPLES = """\b
+Examples:
+  bandscan verify --rpc http://localhost:8545
+  bandscan verify ETH --band 1 --rpc http://localhost:8545
+  bandscan verify --account 0x0000000000000000000000000000000000000001 --json
 """
 
 
@@ -150,6 +159,38 @@ listing = _all(
     _json("JSON instead of a table, to a file, or to stdout where none is named."),
 )
 
+realising = _all(
+    click.option(
+        "--since",
+        type=arguments.Ago(),
+        metavar=arguments.Ago.name,
+        help="How far back from the newest block; 24h where nothing is said.",
+    ),
+    click.option("--from-block", "first", type=click.IntRange(min=0), metavar="N", help="From it."),
+    click.option("--to-block", "last", type=click.IntRange(min=0), metavar="N", help="Up to it."),
+    click.option(
+        "--top",
+        "limit",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="List so many, the largest first; 20 in the terminal, all in JSON.",
+    ),
+    click.option("--offline", is_flag=True, help="Answer from what was read before."),
+    chain("Which chain; needed only where the store holds several, or none."),
+    _rpc,
+    _markets,
+    store,
+    click.option(
+        "--patience",
+        type=arguments.Positive("SECONDS"),
+        default=600.0,
+        show_default=True,
+        help="How long to wait without progress before stopping; what was read is kept.",
+    ),
+    _json("JSON instead of tables, to a file, or to stdout where none is named."),
+    click.option("--wide", is_flag=True, help="All columns and full addresses, at any width."),
+)
+
 scanning = _all(
     chain("Which chain; the one of the endpoint where none is named."),
     _rpc,
@@ -231,6 +272,46 @@ reading = _all(
     chain("Which chain; needed only where the store holds several."),
     store,
     _json("JSON instead of a table, to a file, or to stdout where none is named."),
+    click.option("--wide", is_flag=True, help="All columns and full addresses, at any width."),
+)
+
+verifying = _all(
+    click.option(
+        "--account",
+        type=arguments.Account(),
+        metavar="ADDRESS",
+        help="Only the prices of this account, or of what it owns.",
+    ),
+    click.option(
+        "--band",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Only the members of the driver's band or wall of that number.",
+    ),
+    click.option("--all", "every", is_flag=True, help="Every price; the default."),
+    chain("Which chain; needed only where the store holds several."),
+    _rpc,
+    click.option(
+        "--deployments",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="The file that the scan was given, where it was given one.",
+    ),
+    store,
+    click.option(
+        "--patience",
+        type=arguments.Positive("SECONDS"),
+        default=600.0,
+        show_default=True,
+        help="How long to wait without progress before stopping.",
+    ),
+    _json("JSON instead of a table, to a file, or to stdout where none is named."),
+    click.option(
+        "--stats",
+        "stats_to",
+        type=arguments.Target(),
+        help="Facts of this run (requests, trials in each) as JSON.",
+    ),
     click.option("--wide", is_flag=True, help="All columns and full addresses, at any width."),
 )
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scanner.core import weighted
-from scanner.core.strength import strengthened
 from scanner.errors import ScanGone, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -317,6 +316,8 @@ def _strengthened(document: dict[str, Any]) -> Mapping[str, Any]:
     try:
         if all("strength" in row for row in rows):
             return document
+        from scanner.core.strength import strengthened  # numpy, which nobody's help needs
+
         ticks, bands = strengthened(document["ticks"], document["bands"])
     except (LookupError, TypeError, ValueError, AttributeError, MemoryError):
         return document

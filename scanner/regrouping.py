@@ -147,6 +147,7 @@ def _entry(
         ratio=rows["liquidation_ratio"].to_numpy(np.float64),
         at_risk=rows["collateral_at_risk_usd"].to_numpy(np.float64),
         seizable=rows["seizable_usd"].to_numpy(np.float64),
+        # Whether, not why: scans of before the reasons can be grouped too.
         barred=(~rows["callable"].to_numpy(np.bool_)).astype(np.uint8),
         prices=price.to_numpy(np.float64),
     )

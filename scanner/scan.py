@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scanner import liquidity
+from scanner import beside, liquidity
 from scanner.borrowers import BorrowerList
 from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
@@ -112,17 +112,18 @@ def read(
         require_final(node, *known)
     each = node.stats.wall / max(1, node.stats.requests)
     agreed(planned(ledger, node, here, each), request, watch)
-    here, surveyed, failed, beside = _settled(ledger, node, info, here, request, watch)
+    here, surveyed, failed, supply = _settled(ledger, node, info, here, request, watch)
     chain = here.chain
     if chain.final is not None:
         ledger.set_final(info.chain_id, chain.final.number, chain.final.hash)
     watch.step("prices and bands", None)
     require_shocks(request.shocks, [one.survey for one in surveyed], here.shocks)
-    problems = [*here.problems, *(problem for problem, _ in failed), *beside[1]]
+    problems = [*here.problems, *(problem for problem, _ in failed), *supply[1]]
     unread = [*here.unread, *(row for _, row in failed)]
     found = findings(
-        chain.chain_id, chain.block, request.shocks, surveyed, problems, unread, beside[0]
+        chain.chain_id, chain.block, request.shocks, surveyed, problems, unread, supply[0]
     )
+    beside.add(chain, found.document, here.pools)
     return chain, found
 
 

@@ -15,20 +15,20 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner import opening, reading
-from scanner.answers import proof as answers
+from scanner.answers.proof import all_proven, chosen, merged, outcome, told
 from scanner.certificate import parity_rows
 from scanner.chain.connect import Node
 from scanner.chain.pinned import Chain
 from scanner.core import proof
 from scanner.core.integers import Integers
 from scanner.core.positions import Exposure
-from scanner.core.rows import hex_addresses
+from scanner.core.rows import SIDE_NAMES, hex_addresses
 from scanner.core.states import States
 from scanner.deployments import chain_info
 from scanner.errors import OverridesRefused, ReadError, StateGone
 from scanner.opening import Opened
 from scanner.outputs.document import encode
-from scanner.protocols import Survey, key_width
+from scanner.protocols import Survey, beyond, key_width
 from scanner.reading import Stored
 from scanner.store import proofs
 from scanner.store.ledger import Ledger
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 U8 = npt.NDArray[np.uint8]
 I64 = npt.NDArray[np.int64]
-_STEPS = {"long": 1, "short": -1}
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def run(request: Request, watch: Watch = SILENT) -> Verified:
     stored = reading.newest(request.store, request.chain)
     names = [reading.driver(stored.document, name) for name in request.drivers]
     names = list(dict.fromkeys(names)) or [row["driver"] for row in stored.document["drivers"]]
-    rows = answers.chosen(stored, names, request.account, request.band)
+    rows = chosen(stored, names, request.account, request.band)
     with closing(_connected(request, stored)) as node:
         chain = _pinned(node, stored)
         try:
@@ -98,12 +97,12 @@ def run(request: Request, watch: Watch = SILENT) -> Verified:
                 " (archive)",
             ) from error
         stats = {"requests": node.stats.requests, "batches": parts.batches}
-    kept = answers.outcome(rows, names, *found)
+    kept = outcome(rows, names, *found)
     if request.whole:
-        whole = answers.merged(proofs.read(stored.snapshot), kept)
+        whole = merged(proofs.read(stored.snapshot), kept)
         proofs.write(request.store, stored.snapshot, encode(whole))
-    answer = answers.told(stored, kept)
-    return Verified(stored, answer, answers.all_proven(answer), stats)
+    answer = told(stored, kept)
+    return Verified(stored, answer, all_proven(answer), stats)
 
 
 def _connected(request: Request, stored: Stored) -> Node:
@@ -139,7 +138,7 @@ class _Run:
     chain: Chain
     rows: "pd.DataFrame"
     watch: Watch
-    batches: list[int] = field(default_factory=list)
+    batches: dict[str, list[int]] = field(default_factory=dict)
 
     def verdicts(self) -> tuple[proof.Outcome, str | None, list[dict[str, Any]]]:
         """The outcome of every row, in order; why overrides are refused, and parity then."""
@@ -211,7 +210,7 @@ class _Run:
             if exposure is None:
                 continue
             same = _same_feed(exposure, places[mine], self.rows.iloc[rows[mine]])
-            why[rows[mine[~same]]] = "the market has another feed for this driver now"
+            why[rows[mine[~same]]] = "read again, the market has another feed or side for it"
             mine = mine[same]
             if len(mine):
                 self.watch.step(f"{survey.holdings.market}: {name or kind}", 2 * len(mine))
@@ -223,16 +222,16 @@ class _Run:
     def _asked(self, survey: Survey, exposure: Exposure, places: I64, rows: I64) -> proof.Outcome:
         texts = self.rows["liquidation_price_raw"].to_numpy(object)[rows]
         raw = np.array([int(text) for text in texts], object)
-        side = np.array([_STEPS[name] for name in self.rows["side"].to_numpy(object)[rows]])
+        step = beyond(survey, exposure)[places]
 
         def ask(positions: I64, prices: Integers) -> tuple[Any, Any, Any]:
             found = survey.trials(exposure, positions, prices).ask(self.chain, self.watch.advance)
-            self.batches += found.batches
+            self.batches.setdefault(survey.holdings.protocol, []).extend(found.batches)
             return found.known, found.healthy, found.why
 
-        pairs = np.stack([raw, raw - side], axis=1).reshape(-1)
+        pairs = np.stack([raw, raw + step], axis=1).reshape(-1)
         first = ask(np.repeat(places, 2), pairs)
-        return proof.judged(raw, side, *first, lambda r, p: ask(places[r], p)[:2])
+        return proof.judged(raw, step, *first, lambda r, p: ask(places[r], p)[:2])
 
 
 def states_at(ledger: Ledger, chain: Chain, one: Opened) -> tuple[States, U8]:
@@ -263,10 +262,11 @@ def joined(parts: Sequence[States], width: int) -> States:
 
 
 def _same_feed(exposure: Exposure, places: I64, rows: "pd.DataFrame") -> npt.NDArray[np.bool_]:
-    """Whether the stored prices count in the feeds that the exposure has."""
+    """Whether the stored prices count in the feeds that the exposure has, on its sides."""
     feeds, of = exposure.raw_feeds()
     address = np.array(["0x" + f.address.hex() if f.address else "" for f in feeds], object)
     scale = np.array([float(f.scale) for f in feeds])
     of = of[places]
     same = address[of] == rows["price_feed"].to_numpy(object)
+    same &= SIDE_NAMES[exposure.side[places]] == rows["side"].to_numpy(object)
     return np.asarray(same & (scale[of] == rows["price_scale"].to_numpy(np.float64)), np.bool_)

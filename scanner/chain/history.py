@@ -40,7 +40,7 @@ class History:
         self._finder = Finder(
             node.client,
             chain.block,
-            Filter(where, what, way.loose),
+            Filter(where, what, way.loose, way.whole),
             node.spans,
             final=near if chain.final is None else min(near, chain.final.number),
             ancestors=self._ancestors,

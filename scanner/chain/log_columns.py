@@ -14,6 +14,8 @@ from scanner.chain.values import Untrue
 
 I64 = npt.NDArray[np.int64]
 
+WORDS, EVENT_WORDS = 2, 8  # of a log's data that are kept: of any log, of a whole event
+
 
 @dataclass(frozen=True)
 class LogChunk:
@@ -23,6 +25,10 @@ class LogChunk:
     topic_count[n], and words[n, 2, 32], the first two words of the data (zero where it is shorter).
     `last_hash` is the hash of block `last` where that may still be reorganised away, else None.
     `hashes[n, 32]` are the hashes of the logs' blocks, as the logs themselves name them.
+
+    Where whole events were asked for (`Filter.whole`), `words` are the first EVENT_WORDS of the
+    data, in order of block and log, `index[n]` is each log's place in its block and
+    `transaction[n, 32]` its transaction.
     """
 
     first: int
@@ -34,6 +40,8 @@ class LogChunk:
     topic_count: npt.NDArray[np.int8]
     words: U8
     hashes: U8
+    index: I64 | None = None
+    transaction: U8 | None = None
 
     def __len__(self) -> int:
         return len(self.block)
@@ -63,7 +71,13 @@ class _Log(msgspec.Struct, gc=False):
     removed: bool = False
 
 
+class _Event(_Log, gc=False, kw_only=True):
+    logIndex: str
+    transactionHash: str
+
+
 _decoder = msgspec.json.Decoder(list[_Log])
+_events = msgspec.json.Decoder(list[_Event])
 
 
 @dataclass(frozen=True)
@@ -71,12 +85,14 @@ class Filter:
     """Logs of some contracts whose first topic is one of `topics` (any, if empty).
 
     `loose` asks the node for all logs of the contracts and sorts out here: the same question by
-    another way, past an index of topics that may have holes.
+    another way, past an index of topics that may have holes. `whole` keeps all of an event: more
+    of its data, its place in the block, its transaction.
     """
 
     addresses: tuple[bytes, ...]
     topics: tuple[bytes, ...]
     loose: bool = False
+    whole: bool = False
 
     def json(self) -> bytes:
         """The members of the JSON filter, without the range."""
@@ -93,8 +109,8 @@ def columns(
 
     Raises `Untrue`.
     """
-    logs = _decoder.decode(raw)
-    count = len(logs)
+    logs: Sequence[_Log] = (_events if asked.whole else _decoder).decode(raw)
+    count, size = len(logs), EVENT_WORDS if asked.whole else WORDS
     if any(log.removed for log in logs):
         raise Untrue("a log of a block that was removed")
     block = _numbers([log.blockNumber for log in logs])
@@ -113,26 +129,35 @@ def columns(
     topics[np.arange(4) < counts[:, None]] = _matrix(
         list(chain.from_iterable(log.topics for log in logs)), 32
     )
-    words = _matrix([f"{log.data[:2]}{log.data[2:130]:0<128}" for log in logs], 64).reshape(
-        count, 2, 32
-    )
+    end, digits = 2 + 64 * size, 64 * size
+    words = _matrix(
+        [f"{log.data[:2]}{log.data[2:end]:0<{digits}}" for log in logs], 32 * size
+    ).reshape(count, size, 32)
     found = LogChunk(low, high, last_hash, block, address, topics, counts, words, hashes)
+    if asked.whole:
+        events = [log for log in logs if isinstance(log, _Event)]
+        index = _numbers([log.logIndex for log in events])
+        transaction = _matrix([log.transactionHash for log in events], 32)
+        found = replace(found, index=index, transaction=transaction)
     if asked.topics:
         wanted = (counts > 0) & _among_each(topics[:, 0], asked.topics)
         if not wanted.all():
             if not asked.loose:
                 raise Untrue("a log of an event that was not asked for")
-            found = _picked(found, np.flatnonzero(wanted))
+            found = picked(found, np.flatnonzero(wanted))
     if last_hash is not None:
         ends = found.hashes[found.block == high]
         if bool((ends != np.frombuffer(last_hash, np.uint8)).any()):
             raise Untrue(f"a log of another block {high} than the chain's")
+    if found.index is not None:
+        return picked(found, np.lexsort((found.index, found.block)))
     if bool((np.diff(found.block) < 0).any()):
-        found = _picked(found, np.argsort(found.block, kind="stable"))
+        found = picked(found, np.argsort(found.block, kind="stable"))
     return found
 
 
-def _picked(logs: LogChunk, rows: I64) -> LogChunk:
+def picked(logs: LogChunk, rows: I64) -> LogChunk:
+    """Some logs of a chunk."""
     return replace(
         logs,
         block=logs.block[rows],
@@ -141,6 +166,8 @@ def _picked(logs: LogChunk, rows: I64) -> LogChunk:
         topic_count=logs.topic_count[rows],
         words=logs.words[rows],
         hashes=logs.hashes[rows],
+        index=None if logs.index is None else logs.index[rows],
+        transaction=None if logs.transaction is None else logs.transaction[rows],
     )
 
 

@@ -71,10 +71,13 @@ class Way:
         Ask for so many times fewer blocks than the endpoint allows.
     trust : callable, optional
         Whether an endpoint may be believed in history; see `Question`.
+    whole : bool
+        See `Filter`.
     """
 
     only: Endpoint | None = None
     loose: bool = False
+    whole: bool = False
     narrow: int = 1
     trust: Callable[[Endpoint], Awaitable[bool]] | None = None
 

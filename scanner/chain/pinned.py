@@ -26,7 +26,7 @@ from scanner.chain.small import read
 from scanner.chain.stub import Source
 from scanner.chain.touching import touched
 from scanner.chain.transport import Endpoint, Stats
-from scanner.chain.trials import Bench, Trials, trials
+from scanner.chain.trials import Bench, Room, Trials, trials
 from scanner.chain.values import data, hex_of
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Chain:
         self.block = block
         self._aggregate: Aggregate | None = None
         self._codes: dict[bytes, bytes] = {}
+        self._rooms: dict[tuple[bytes, bool], Room] = {}
 
     def __repr__(self) -> str:
         return f"Chain({self.chain_id}, block {self.block.number})"
@@ -183,7 +184,8 @@ class Chain:
         if not size:
             none = np.zeros(0, np.int64)
             empty = np.zeros((0, words, 32), np.uint8)
-            return Trials(none > 0, empty, none > 0, none, none, ())
+            no = none > 0
+            return Trials(no, empty, no, no, none, none, ())
 
         def asked(where: U8, what: U8) -> tuple[U8, U8]:
             what = np.broadcast_to(np.asarray(what, np.uint8), (size, what.shape[-1]))
@@ -205,6 +207,7 @@ class Chain:
             [asked(*each) for each in prepare],
             asked(targets, calls),
             words,
+            room=self._rooms.setdefault((calls[0, :4].tobytes(), undone), Room()),
             concurrency=self._node.concurrency,
             progress=progress,
         )
@@ -275,7 +278,12 @@ class Chain:
         return History(self._node, self, addresses, topic0, way).logs(first, last)
 
     def tip_logs(
-        self, addresses: Sequence[bytes], topic0: Sequence[bytes], first: int
+        self,
+        addresses: Sequence[bytes],
+        topic0: Sequence[bytes],
+        first: int,
+        *,
+        way: Way = ANY,
     ) -> Iterator[LogChunk]:
         """The logs of each block from the pinned one down to `first`, asked by the block's hash.
 
@@ -283,7 +291,7 @@ class Chain:
         say that it lacks the block. Ends early where a node cannot be asked that way, or after 256
         blocks. Raises `ReadError`.
         """
-        return History(self._node, self, addresses, topic0, ANY).tip(first)
+        return History(self._node, self, addresses, topic0, way).tip(first)
 
     def widest_logs(self, addresses: Sequence[bytes], topic0: Sequence[bytes], first: int) -> int:
         """How many blocks a log request may span, tried from block `first` on; remembered."""

@@ -48,12 +48,14 @@ _BROKEN = 3  # malformed answers to the first question after which overrides cou
 class Trials(Bulk):
     """Replies in the order of the trials.
 
-    `ok[n]`: every call succeeded and the reply was long enough. `words[n, words, 32]`: the wanted
-    words of whatever the last call replied, the reason of a revert included; zero beyond it.
-    `prepared[n]`: the calls before it succeeded. `size[n]`: bytes of that reply. `gas[n]`: what the
-    trial took. `batches`: the trials of each request, in the order of the answers.
+    `ok[n]`: every call succeeded and the reply was long enough; `done[n]`: however long it is;
+    `prepared[n]`: the calls before it succeeded. `words[n, words, 32]`: the wanted words of what
+    the last call replied, the reason of a revert included; zero beyond it. `size[n]`: bytes of that
+    reply. `gas[n]`: what the trial took. `batches`: the trials of each request, in the order of the
+    answers.
     """
 
+    done: Bool
     prepared: Bool
     size: I64
     gas: I64
@@ -89,8 +91,8 @@ class Bench:
 
 
 @dataclass
-class _Room:
-    """How many trials one request may hold; learned."""
+class Room:
+    """How many trials of one kind a request may hold; learned."""
 
     gas: float = 0.9 * GAS
     each: float = 0.0  # gas of one trial
@@ -116,7 +118,7 @@ class _Job:
     records: U8
     concurrency: int
     progress: Callable[[int], None] | None
-    room: _Room = field(default_factory=_Room)
+    room: Room
     broken: int = 0
     batches: list[int] = field(default_factory=list)
 
@@ -125,7 +127,7 @@ class _Job:
         self.ok, self.size = np.zeros(size, np.bool_), np.zeros(size, np.int64)
         self.gas = np.zeros(size, np.int64)
         self.words = np.zeros((size, self.layout.words, 32), np.uint8)
-        self.prepared = np.zeros(size, np.bool_)
+        self.finished, self.prepared = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
         self.starved = np.zeros(size, np.bool_)
         self.told = np.asarray(self.answers != None, np.bool_)  # noqa: E711 - elementwise
         self.done = 0
@@ -201,13 +203,14 @@ class _Job:
             raise Untrue("a feed that was not replaced")
         mine = rows[:done]
         skip, wanted = self.layout.skip, self.layout.words
-        good = (flags & 5 == 1) & (size >= 32 * (skip + wanted))
+        self.finished[mine] = flags & 5 == 1
+        good = self.finished[mine] & (size >= 32 * (skip + wanted))
         self.prepared[mine] = flags & 4 == 0
         beyond = 32 * skip + np.arange(32 * wanted).reshape(wanted, 32) >= size[:, None, None]
         self.ok[mine], self.size[mine], self.gas[mine] = good, size, used
         self.words[mine] = np.where(beyond, np.uint8(0), words[:, 1:])
         # Failed without a word and with less gas than a whole call has: asked again alone.
-        silent = ~good & (size == 0) & (used > before // 2)
+        silent = ~self.finished[mine] & (size == 0) & (used > before // 2)
         self.starved[mine] = silent & (done > 1)
         self.room.learned(begun, used)
         self.batches.append(done)
@@ -346,10 +349,12 @@ async def trials(
     asked: tuple[U8, U8],
     words: int,
     *,
+    room: Room,
     concurrency: int,
     progress: Callable[[int], None] | None = None,
 ) -> Trials:
-    """Make all trials at the aggregate's block; see `Chain.trials`."""
+    """Make all trials at the aggregate's block; see `Chain.trials`. `room` is kept for more trials
+    of the same kind."""
     if aggregate.chain_id == ARBITRUM:
         raise OverridesRefused(
             "trials are not made on Arbitrum: its blocks prove themselves otherwise"
@@ -359,11 +364,12 @@ async def trials(
     )
     answers = answers.reshape(len(asked[1]), len(bench.sources))
     layout, records = recorded(bench.sources, answers, before, asked, bench, words)
-    job = _Job(client, aggregate, bench, answers, layout, records, concurrency, progress)
+    job = _Job(client, aggregate, bench, answers, layout, records, concurrency, progress, room)
     every = np.arange(len(records), dtype=np.int64)
+    first = 0 if room.each else FIRST
     try:
-        await job.run(every[:FIRST], FIRST)  # alone: what one trial takes is learned from it
-        await job.run(every[FIRST:], len(every))
+        await job.run(every[:first], FIRST)  # alone: what one trial takes is learned from it
+        await job.run(every[first:], len(every))
         job.progress = None
         await job.run(np.flatnonzero(job.starved), 1)
     except BandscanError as error:
@@ -375,4 +381,6 @@ async def trials(
                 **reasons,
             ) from None
         raise error
-    return Trials(job.ok, job.words, job.prepared, job.size, job.gas, tuple(job.batches))
+    return Trials(
+        job.ok, job.words, job.finished, job.prepared, job.size, job.gas, tuple(job.batches)
+    )

@@ -7,7 +7,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # The list that each answer is about; the first that it has becomes its table.
-_ROWS = ("bands", "ticks", "levels", "positions", "drivers", "scans", "certificate", "chains")
+_ROWS = (
+    "liquidations",
+    "bands",
+    "ticks",
+    "levels",
+    "positions",
+    "drivers",
+    "scans",
+    "certificate",
+    "proof",
+    "chains",
+)
 
 
 class Answer(dict[str, Any]):

@@ -8,6 +8,7 @@ from typing import Any
 from scanner import __version__, answers, reading
 from scanner.client.answer import Answer
 from scanner.client.errors import Incomplete
+from scanner.core.realised import seconds_of
 from scanner.errors import ScanGone, UsageError
 from scanner.outputs.document import plain, reasons
 from scanner.reading import Stored
@@ -33,6 +34,10 @@ class LocalSource:
                 return _plain(answers.scans(self._store, self._chain))
             case "status":
                 return self._status()
+            case "liquidations":
+                return _plain(self._liquidations(**filters))
+            case "backtest":
+                return _plain(answers.backtest(self._store, self._chain, **filters))
         stored = self._newest()
         given = self._checked(stored, filters)
         if name == "history":
@@ -66,6 +71,19 @@ class LocalSource:
             self._stored = stored
             return stored
         raise ScanGone("The store changes faster than it can be read.", store=self._store)
+
+    def _liquidations(self, **given: Any) -> dict[str, Any]:
+        """As the server has it: its words for filters are the client's."""
+        words = {"from_block": "first", "to_block": "last"}
+        asked = {words.get(name, name): value for name, value in given.items()}
+        if "since" in asked:
+            try:
+                asked["since"] = seconds_of(asked["since"])
+            except ValueError as error:
+                raise UsageError(f"since: {error}.") from None
+        if "protocol" in asked:
+            asked["protocols"] = [asked.pop("protocol")]
+        return answers.liquidations(self._store, self._chain, **asked)
 
     def _checked(self, stored: Stored, filters: dict[str, Any]) -> dict[str, Any]:
         """The filters with the scan's spelling of the driver; refuses what a server would."""

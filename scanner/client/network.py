@@ -24,6 +24,7 @@ PAGE = 1_000  # positions in one request
 _LARGEST = 512 * 2**20  # bytes of one answer
 _KEPT = 64  # answers that can be asked for by their ETag
 _BROKEN = (OSError, http.client.HTTPException, UnicodeError)  # the last: a host that is no name
+_WITHOUT = ("history", "scans", "liquidations", "backtest")  # they are of no single scan
 _WORDS = {"low": "from", "high": "to", "least": "min_usd"}
 
 
@@ -168,7 +169,8 @@ class NetworkSource:
     def _common(self, name: str) -> dict[str, Any]:
         if name == "status":
             return {}
-        scan = self._incomplete and name not in ("history", "scans")
+        scan = self._incomplete and name not in _WITHOUT
+
         return {**self._always, **({"incomplete": "true"} if scan else {})}
 
 

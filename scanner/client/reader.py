@@ -105,9 +105,30 @@ class Reader:
         24 h and 7 d (`windows`); without a driver, those of the whole chain."""
         return self._source.answer("history", _given(locals()))
 
+    def liquidations(
+        self,
+        *,
+        since: str | None = None,
+        from_block: int | None = None,
+        to_block: int | None = None,
+        protocol: str | None = None,
+        limit: int | None = None,
+    ) -> Answer:
+        """Liquidations that were read into the store: the last 24 hours where nobody says; `since`
+        is a length of time (1h, 7d) back from the newest block that was read."""
+        return self._source.answer("liquidations", _given(locals()))
+
+    def backtest(self, driver: str | None = None) -> Answer:
+        """What became of the ranges of earlier scans."""
+        return self._source.answer("backtest", _given(locals()))
+
     def certificate(self) -> Answer:
         """The proof the scan carries about itself, and all it does not know."""
         return self._source.answer("certificate", {})
+
+    def proof(self) -> Answer:
+        """What the protocols themselves said about the liquidation prices (`bandscan verify`)."""
+        return self._source.answer("proof", {})
 
     def scans(self) -> Answer:
         """The stored scans, the newest first."""

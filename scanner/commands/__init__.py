@@ -8,8 +8,10 @@ history.py     scans, history, diff
 report.py      report
 accounts.py    accounts
 doctor.py      doctor
+verify.py      verify
 serve.py       serve
 watch.py       watch
+liquidations.py liquidations, backtest
 
 Nothing heavy is imported before a command runs.
 """

@@ -39,7 +39,8 @@ class BandSettings:
         wall_share, wall_link, wall_count: an account with this share is a wall; so many walls,
             each within `wall_link` of the next, are one range.
         lone_share: a band with more than this in one account is that account's wall.
-        trim: edges are the dollar-weighted quantiles at `trim` and 1 - `trim`.
+        trim: edges leave out this share of the range on either side ...
+        trim_account: ... or this part of its average account, where that is more.
         caps: how many account-size caps, evenly spaced in ratio from the crowd's cap to the
             largest account.
         crowd_share: accounts up to the crowd's cap hold this share of the sum of square roots.
@@ -61,6 +62,7 @@ class BandSettings:
     wall_count: int = 3
     lone_share: float = 0.98
     trim: float = 0.01
+    trim_account: float = 0.45
     caps: int = 6
     crowd_share: float = 1 / 3
     normal_error: float = 1.25
@@ -76,12 +78,14 @@ class Candidate:
     Attributes:
         normal: share of the view that its surroundings would put there.
         chance: E, how many such ranges chance would give at most.
+        cap: the account-size cap at which it stood out [units].
     """
 
     start: int
     stop: int
     normal: float
     chance: float
+    cap: float
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,8 @@ def _candidates(
     table, start, stop = ranges.T
     usual = normal_before[stop] - normal_before[start]
     before = np.array([np.append(0.0, np.cumsum(layer.mass)) for layer in layers])
-    largest = view.largest_in(start, stop, np.array([layer.cap for layer in layers])[table])
+    cap = np.array([layer.cap for layer in layers])[table]
+    largest = view.largest_in(start, stop, cap)
     rest = before[table, stop] - before[table, start] - largest
     # Half the ranges of this length that fit side by side, times half the caps, because
     # neighbouring places and caps see much the same accounts.
@@ -188,7 +193,7 @@ def _candidates(
     exponent = tail_exponent(sizes, table[hopeful], rest[hopeful], thrown[hopeful])
     chance = trials[hopeful] * np.exp(-exponent)
     rare = chance <= limit
-    columns = (start[hopeful], stop[hopeful], usual[hopeful], chance)
+    columns = (start[hopeful], stop[hopeful], usual[hopeful], chance, cap[hopeful])
     return list(map(Candidate, *(column[rare].tolist() for column in columns)))
 
 

@@ -63,23 +63,26 @@ class View:
     lone_peak: F64
     shared: I64
 
-    def capped(self, cap: float) -> F64:
-        """Units of each row when no account weighs more than `cap` (whole units)."""
+    def capped(self, cap: float, at: I64 | slice = slice(None)) -> F64:
+        """Units of the rows `at` when no account weighs more than `cap` (whole units)."""
         if not len(self.shared):
-            return np.minimum(self.units, cap)
-        scaled = np.minimum(cap / self.size_of_owner, 1.0)
-        scaled *= self.units
+            return np.minimum(self.units[at], cap)
+        scaled = np.minimum(cap / self.size_of_owner[at], 1.0)
+        scaled *= self.units[at]
         return np.rint(scaled, out=scaled)
 
     def histogram(self, units: F64) -> F64:
         """Sum of `units` per tick, float64[T]; exact."""
         return _sums(self.tick, units, self.ticks)
 
-    def owners(self, at: I64) -> tuple[I64, F64]:
-        """The owners of these rows of the view, each once, and the units each holds in them."""
+    def owners(self, at: I64, units: F64) -> tuple[I64, F64]:
+        """The owners of the rows `at` of the view, each once, and how many of `units` each has.
+
+        `units` are those of the rows `at`, one each.
+        """
+        owner = self.owner[at]
         if not len(self.shared):
-            return self.owner[at], self.units[at]
-        owner, units = self.owner[at], self.units[at]
+            return owner, units
         if len(at) > len(self.size) // 64:  # counting beats sorting unless the rows are few
             owners = np.flatnonzero(np.bincount(owner))
             return owners, _sums(owner, units)[owners]

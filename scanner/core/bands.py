@@ -128,21 +128,35 @@ class _Quote:
         """Rows of the view in ticks [start, stop), in the caller's order."""
         return np.flatnonzero((self.view.tick >= start) & (self.view.tick < stop))
 
-    def edges(self, at: I64) -> tuple[float, float]:
-        """Real prices at which `trim` of the rows' dollars lies at or below, at or above."""
+    def edges(self, at: I64, cap: float = np.inf, trim_account: float = 0.0) -> tuple[float, float]:
+        """Real prices where the rows begin and end when no account weighs more than `cap`.
+
+        On either side `trim` of the capped units lies at or beyond the edge, or `trim_account` of
+        the average account, the largest left out. A giant thus hides no crowd around it, and what
+        is small beside the others at the rim widens nothing.
+        """
         view = self.view
-        price, tick, units = view.price[at], view.tick[at], view.units[at]
-        low = _price_reached(price, tick, units, self.trim)
-        high = -_price_reached(-price, view.ticks - 1 - tick, units, self.trim)
+        price, tick, units = view.price[at], view.tick[at], view.capped(cap, at)
+        held = np.sort(view.owners(at, units)[1])
+        others = held[:-1]
+        average = float((others * others).sum()) / max(float(others.sum()), 1.0)
+        beyond = max(self.trim * float(held.sum()), trim_account * average)
+        low = _price_reached(price, tick, units, beyond)
+        high = -_price_reached(-price, view.ticks - 1 - tick, units, beyond)
         return low, high
 
     def quote(
-        self, kind: Literal["band", "walls", "wall"], members: I64, edges_of: I64, ticks: _Ticks
+        self,
+        kind: Literal["band", "walls", "wall"],
+        members: I64,
+        edges: tuple[float, float],
+        ticks: _Ticks,
     ) -> Band:
-        """A range of these members whose edges are those of the rows `edges_of`."""
-        low, high = self.edges(edges_of)
-        units = float(self.view.units[members].sum())
-        share = np.sort(self.view.owners(members)[1] / units)
+        """A range of these members."""
+        low, high = edges
+        held = self.view.units[members]
+        units = float(held.sum())
+        share = np.sort(self.view.owners(members, held)[1] / units)
         nearest = high if high <= self.spot else low
         return Band(
             kind=kind,
@@ -162,9 +176,8 @@ class _Quote:
         )
 
 
-def _price_reached(price: F64, tick: I64, units: F64, part: float) -> float:
-    """The price at which `part` of the units lies at or below; only one tick needs sorting."""
-    need = part * float(units.sum())
+def _price_reached(price: F64, tick: I64, units: F64, need: float) -> float:
+    """The price at which `need` of the units lie at or below; only one tick needs sorting."""
     held = np.cumsum(np.bincount(tick, weights=units))
     at = int(np.searchsorted(held, need))
     inside = np.flatnonzero(tick == at)
@@ -203,11 +216,12 @@ def _quote_bands(
     lone: list[_Lone] = []
     for one in ranges:
         members = quote.in_ticks(one.start, one.stop)
-        owners, held = quote.view.owners(members)
+        owners, held = quote.view.owners(members, quote.view.units[members])
         if held.max() > settings.lone_share * held.sum():
             lone.append(_Lone(int(owners[held.argmax()]), one.start, one.stop))
             continue
-        band = quote.quote("band", members, members, (one.start, one.stop))
+        edges = quote.edges(members, one.cap, settings.trim_account)
+        band = quote.quote("band", members, edges, (one.start, one.stop))
         normal = one.normal * quote.view.total * quote.view.unit
         bands.append(replace(band, normal=normal, chance_bound=one.chance))
     return bands, lone
@@ -276,6 +290,7 @@ def _quote_chain(quote: _Quote, chain: Sequence[_Wall]) -> Band:
     """
     ticks = min(wall.start for wall in chain), max(wall.stop for wall in chain)
     rows = np.sort(np.concatenate([wall.rows for wall in chain]))
+    edges = quote.edges(rows)
     if len({wall.owner for wall in chain}) == 1:
-        return quote.quote("wall", rows, rows, ticks)
-    return quote.quote("walls", quote.in_ticks(*ticks), rows, ticks)
+        return quote.quote("wall", rows, edges, ticks)
+    return quote.quote("walls", quote.in_ticks(*ticks), edges, ticks)

@@ -60,6 +60,17 @@ def words(codes: U8) -> npt.NDArray[np.object_]:
     return found
 
 
+def codes(words: npt.NDArray[np.object_]) -> U8:
+    """The codes of words, equal shapes; raises KeyError for a word that is no reason.
+
+    >>> codes(np.array(["", "paused"], object)).tolist()
+    [0, 4]
+    """
+    known, place = np.unique(words.astype(str), return_inverse=True)
+    code = {word: number for number, word in enumerate(REASONS)}
+    return np.array([code[word] for word in known.tolist()], np.uint8)[place]
+
+
 def first_of(*rules: tuple[Bool, int]) -> U8:
     """Codes by the first rule that bars, in the order given; 0 where none does. Equal shapes.
 

@@ -113,7 +113,9 @@ class Moves:
     def _bends_of(self, token: int) -> set[int]:
         number, unit = int(self.numerator[token]), int(self.denominator[token])
         curve = self.curves[token]
-        corners = [0] if curve is None else self._lines[token].corners()
+        corners = [Fraction(0)]
+        if curve is not None:
+            corners += self._lines[token].corners()
         low, high = self.reach
         found: set[int] = set()
         for corner in corners:
@@ -175,8 +177,11 @@ class Moves:
 
 @dataclass(frozen=True)
 class _Line:
-    """A broken line in integers: at roots from `at[k]` on, value[k] + (root - at[k]) * slope[k],
-    floored, where slope = whole + rest / unit. Ascending from 0, its values never below 0."""
+    """A broken line in integers.
+
+    From root at[k] on the price is value[k] + (root - at[k]) * slope[k], floored, where slope =
+    whole + rest / unit; below at[0] likewise, with slope[0]; never below 0.
+    """
 
     at: Integers
     value: Integers
@@ -184,28 +189,36 @@ class _Line:
     rest: Integers
     unit: Integers
 
-    def corners(self) -> list[int]:
-        """Roots at which the slope changes."""
+    def corners(self) -> list[Fraction]:
+        """Roots above 0 at which the slope changes."""
         rows = zip(self.whole.tolist(), self.rest.tolist(), self.unit.tolist(), strict=True)
         slopes = [whole + Fraction(rest, unit) for whole, rest, unit in rows]
-        pairs = zip(self.at.tolist()[1:], slopes, slopes[1:], strict=False)
-        return [at for at, before, after in pairs if before != after]
+        at, value = self.at.tolist(), self.value.tolist()
+        pairs = zip(at[1:], slopes, slopes[1:], strict=False)
+        found = [Fraction(x) for x, before, after in pairs if before != after]
+        if slopes[0] > 0 and at[0] - value[0] / slopes[0] > 0:  # the price is 0 before the root is
+            found.append(at[0] - value[0] / slopes[0])
+        if slopes[-1] < 0:
+            found.append(at[-1] - value[-1] / slopes[-1])
+        return found
 
     def prices(self, root: Integers) -> Integers:
-        place = self._place(root)
-        ahead = root - self.at[place]
-        risen = mul_div(self.whole[place], self.rest[place], self.unit[place], ahead)
-        return np.asarray(self.value[place] + risen)
+        """Oracle prices at these roots."""
+        place, below = self._place(root), root < self.at[0]
+        whole, rest, unit = self.whole[place], self.rest[place], self.unit[place]
+        far = mul_div(whole, rest, unit, np.abs(root - self.at[place]), ceil=below)
+        return np.asarray(np.maximum(self.value[place] + np.where(below, -far, far), 0))
 
     def parts(self, root: Integers, now: int) -> tuple[Integers, Integers]:
-        """Price over `now`, as a fraction."""
+        """Price over `now`, as a fraction of Python integers."""
         place = self._place(root)
         whole, rest, unit = (x[place].astype(object) for x in (self.whole, self.rest, self.unit))
         ahead = root - self.at[place].astype(object)
-        return self.value[place].astype(object) * unit + ahead * (whole * unit + rest), unit * now
+        above = self.value[place].astype(object) * unit + ahead * (whole * unit + rest)
+        return np.maximum(above, 0), unit * now
 
     def _place(self, root: Integers) -> I64:
-        return np.searchsorted(self.at, root, "right").astype(np.int64) - 1
+        return np.maximum(np.searchsorted(self.at, root, "right").astype(np.int64) - 1, 0)
 
 
 def _line(curve: Curve, present: int, now: int) -> _Line:
@@ -213,42 +226,22 @@ def _line(curve: Curve, present: int, now: int) -> _Line:
 
     Knots go to the nearest integers, and the line from knot to knot: it is exact at every knot.
     """
-    at = [_times(x, present) for x in curve.at.tolist()]
-    value = [_times(y, now) for y in curve.value.tolist()]
+    knots: dict[int, int] = {}
+    for x, y in zip(curve.at.tolist(), curve.value.tolist(), strict=True):
+        knots[round(Fraction(x) * present)] = round(Fraction(y) * now)
+    if len(knots) == 1:  # a root of so few units that all knots fall together
+        knots[present + 1] = now
+    at, value = list(knots), list(knots.values())
     slopes = [
-        Fraction(high - low, max(to - since, 1))
-        for low, high, since, to in zip(value, value[1:], at, at[1:], strict=False)
+        Fraction(b - a, y - x) for a, b, x, y in zip(value, value[1:], at, at[1:], strict=False)
     ]
     slopes.append(slopes[-1])
-    if at[0] > 0:  # on below the first knot, to the root's 0 or the price's
-        first, slope = value[0] - at[0] * slopes[0], slopes[0]
-        if first < 0:
-            zero = at[0] - value[0] / slope
-            at, value, slopes = [0, _ceil(zero), *at], [0, 0, *value], [Fraction(0), slope, *slopes]
-        else:
-            at, value, slopes = [0, *at], [_floor(first), *value], [slope, *slopes]
-    if slopes[-1] < 0:
-        zero = at[-1] + value[-1] / -slopes[-1]
-        at, value, slopes = [*at, _floor(zero)], [*value, 0], [*slopes, Fraction(0)]
-    keep = [k for k in range(len(at)) if k + 1 == len(at) or at[k + 1] > at[k]]
     kind = object if max(*at, *value, now) >= LARGEST_FACTOR else np.int64
-    split = [divmod(slopes[k].numerator, slopes[k].denominator) for k in keep]
+    split = [divmod(slope.numerator, slope.denominator) for slope in slopes]
     return _Line(
-        np.array([at[k] for k in keep], kind),
-        np.array([value[k] for k in keep], kind),
+        np.array(at, kind),
+        np.array(value, kind),
         np.array([whole for whole, _ in split], kind),
         np.array([rest for _, rest in split], kind),
-        np.array([slopes[k].denominator for k in keep], kind),
+        np.array([slope.denominator for slope in slopes], kind),
     )
-
-
-def _times(ratio: float, number: int) -> int:
-    return round(Fraction(ratio) * number)
-
-
-def _floor(number: Fraction) -> int:
-    return number.__floor__()
-
-
-def _ceil(number: Fraction) -> int:
-    return number.__ceil__()

@@ -19,6 +19,7 @@ Texts = npt.NDArray[np.object_]
 
 DUST = 1.0  # dollars of debt
 FARTHEST = 10  # an edge is looked for no farther than a tenth of the price
+LOOKED = 50  # ... and of so many of a market's prices that are off
 STATUSES = ("proven", "off", "cannot")
 PROVEN, OFF, CANNOT = range(3)
 Ask = Callable[[I64, Integers], tuple[Bool, Bool]]
@@ -34,7 +35,7 @@ class Outcome:
         PROVEN, OFF or CANNOT.
     edge : object array
         Where it is off, the last healthy price as the protocol has it, an integer; None where it
-        was not found within a tenth of the price, and elsewhere.
+        was not found within a tenth of the price or not looked for, and elsewhere.
     why : object array of str
         Why it cannot be proven; "" elsewhere.
     """
@@ -44,15 +45,15 @@ class Outcome:
     why: Texts
 
 
-def judged(raw: Integers, side: I64, known: Bool, healthy: Bool, why: Texts, ask: Ask) -> Outcome:
+def judged(raw: Integers, step: I64, known: Bool, healthy: Bool, why: Texts, ask: Ask) -> Outcome:
     """The outcome of n prices, each tried at p* and one unit beyond it.
 
     Parameters
     ----------
     raw : object array, shape (n,)
         p* as the feed's integers.
-    side : int64 array, shape (n,)
-        +1 long: beyond is below; -1 short: beyond is above.
+    step : int64 array, shape (n,)
+        Where one unit beyond is: -1 below p*, +1 above it.
     known, healthy, why : shape (2 n,)
         The verdicts, those of one price side by side: at p*, beyond.
     ask : (rows, prices) -> (known, healthy)
@@ -66,40 +67,43 @@ def judged(raw: Integers, side: I64, known: Bool, healthy: Bool, why: Texts, ask
     off = np.flatnonzero(status == OFF)
     edge = np.full(len(raw), None, object)
     if len(off):
-        edge[off] = _edges(raw[off], side[off], healthy[at][off], lambda r, p: ask(off[r], p))
+        edge[off] = _edges(raw[off], step[off], healthy[at][off], lambda r, p: ask(off[r], p))
     return Outcome(status, edge, np.where(status == CANNOT, reasons, ""))
 
 
-def _edges(raw: Integers, side: I64, healthy: Bool, ask: Ask) -> npt.NDArray[np.object_]:
-    """The last healthy price of positions whose p* is off: steps that double away from p*, to
-    where the verdict turns, then halves. `healthy` says that it lies farther than p*."""
-    away = np.where(healthy, -side, side).astype(object)  # where the other verdict is
-    size, most = len(raw), raw // FARTHEST + 1
-    near, far = np.zeros(size, object), np.full(size, None, object)
-    step = np.ones(size, object)
-    rows = np.arange(size)
-    while len(rows):
-        tried = np.where(far[rows] == None, step[rows], 0)  # noqa: E711 - elementwise
-        halves = np.array([(near[k] + (far[k] or 0)) // 2 for k in rows.tolist()], object)
-        tried = np.where(tried == 0, halves, tried)
-        known, fine = ask(rows, np.maximum(raw[rows] + away[rows] * tried, 1))
-        turned = known & (fine != healthy[rows])
-        far[rows[turned]] = tried[turned]
-        near[rows[known & ~turned]] = tried[known & ~turned]
-        step[rows] = tried * 4
-        lost = ~known | ((far[rows] == None) & np.asarray(step[rows] > most[rows], bool))  # noqa: E711
-        far[rows[lost & ~turned]] = None
-        going = [
-            k
-            for k, gone in zip(rows.tolist(), (lost & ~turned).tolist(), strict=True)
-            if not gone and (far[k] is None or far[k] - near[k] > 1)
-        ]
-        rows = np.array(going, np.int64)
-    found = [
-        None if far[k] is None else raw[k] + away[k] * (near[k] if healthy[k] else far[k])
-        for k in range(size)
-    ]
-    return np.array([*found, None], object)[:-1]
+def _edges(raw: Integers, step: I64, healthy: Bool, ask: Ask) -> npt.NDArray[np.object_]:
+    """The last healthy price of positions whose p* is off, the first LOOKED of them.
+
+    `healthy` says of each that it lies farther than p*. Its distance is bracketed between powers of
+    two, all tried at once, then the bracket cut into sixteen.
+    """
+    found = np.full(len(raw), None, object)
+    size = min(len(raw), LOOKED)
+    away = np.where(healthy, step, -step).astype(object)  # where the other verdict is
+    most = [int(price) // FARTHEST + 1 for price in raw[:size].tolist()]
+    near, far = [0] * size, [0] * size
+    tried = [[2**k for k in range(bound.bit_length())] for bound in most]
+    while any(tried):
+        row = np.repeat(np.arange(size), [len(each) for each in tried])
+        distance = np.array([*(d for each in tried for d in each), None], object)[:-1]
+        known, fine = ask(row, np.maximum(raw[row] + away[row] * distance, 1))
+        turned = known & (fine != healthy[row])
+        for k in range(size):
+            mine = np.flatnonzero(row == k)
+            first = mine[turned[mine]][:1]
+            if not len(mine):
+                continue
+            if not len(first) or not known[mine].all():
+                far[k], tried[k] = 0, []  # not within reach, or nobody says
+                continue
+            near[k] = max([near[k], *distance[mine[mine < first[0]]].tolist()])
+            far[k] = distance[first[0]]
+            cuts = {near[k] + (far[k] - near[k]) * part // 16 for part in range(1, 16)}
+            tried[k] = [*sorted(cuts - {near[k]}), far[k]] if far[k] - near[k] > 1 else []
+    for k in range(size):
+        if far[k]:
+            found[k] = raw[k] + away[k] * (near[k] if healthy[k] else far[k])
+    return found
 
 
 def tally(status: npt.NDArray[np.int8], debt: npt.NDArray[np.float64]) -> dict[str, Any]:

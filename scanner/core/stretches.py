@@ -47,7 +47,8 @@ def stretches(shock: Shock, step: int, most: int | None = None) -> list[Stretch]
     assert shock.moves is not None
     low, high = shock.reach
     high = high if most is None else min(high, most)
-    inside = sorted(p for p in shock.moves.bends if (p - shock.present) * step > 0 and p < high)
+    ahead = [p for p in shock.moves.bends if (p - shock.present) * step > 0]
+    inside = sorted(p for p in ahead if low < p < high)
     ends = [*(inside if step > 0 else inside[::-1]), high if step > 0 else low]
     found, start, factor = [], shock.present, shock.moves.factors(shock.present)
     for end in ends:

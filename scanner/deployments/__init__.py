@@ -4,6 +4,7 @@
     aave_v3.toml    one file per protocol: its markets and their first blocks
     tokens.toml     which driver a token follows, by address, symbol and feed description
     feeds.toml      dollar price feeds by chain and driver
+    pools.toml      a DEX pool by chain and driver, to hold oracles against
     stablecoins.toml   the large dollar tokens of each chain
 
 A protocol adds its own `<protocol>.toml`; it is found by listing the folder.

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import UsageError
-from . import _toml
+from . import _toml, pools
 from .drivers import NONE, driver_tables, usd_feeds
 
 FOLDER = Path(__file__).parent
-NOT_MARKETS = {"chains.toml", "feeds.toml", "stablecoins.toml", "tokens.toml"}
+NOT_MARKETS = {"chains.toml", "feeds.toml", "pools.toml", "stablecoins.toml", "tokens.toml"}
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _DRIVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}")
@@ -105,7 +105,9 @@ def _from_file(path: Path, needs: Mapping[str, Fields]) -> list[Market]:
     """Every row of the user's file, checked."""
     content = _toml.read(path)
     where = {"file": _toml.clean(path, 300)}
-    _toml.known_fields(content, ["market"], where)
+    _toml.known_fields(content, ["market", "pool"], where)
+    if pools.of_file(content, where) and "market" not in content:
+        return []  # pools beside the shipped markets
     rows = _toml.required(content, "market", "one [[market]] or more", where)
     if not isinstance(rows, list) or not rows:
         raise _toml.refuse(rows, "market", "one [[market]] or more, in double brackets", where)

@@ -130,7 +130,9 @@ class Survey(Protocol):
     problems: list[Problem]
     facts: dict[str, Any]
     drivers: list[str]
-    # and, where there is something to say, `details`: facts by market name for the document
+    # and, where there is something to say, `details`: facts by market name for the document; and
+    # `always_falls`: one unit beyond p* is below it, whatever the side (an oracle that quotes the
+    # collateral in the loan falls for both)
 
     def expose(self, kind: str, name: str) -> Exposure | None:
         """What a shock does to the positions; None where nothing in the market follows it."""
@@ -157,6 +159,13 @@ class Adapter(Protocol):
     def touched(self, market: Any, logs: Any) -> tuple[U8, I64, npt.NDArray[np.bool_]]: ...
     def read(self, chain: Any, market: Any, accounts: U8) -> Iterator[tuple[States, U8]]: ...
     def survey(self, chain: Any, market: Any, states: States, failed: U8) -> Survey: ...
+
+
+def beyond(survey: Survey, exposure: Exposure) -> I64:
+    """How one feed unit beyond p* is counted: -1 below it, +1 above it. Shape (positions,)."""
+    if getattr(survey, "always_falls", False):
+        return np.full(len(exposure.side), -1, np.int64)
+    return -exposure.side.astype(np.int64)
 
 
 _NEEDED = ("NAME", "ADDRESSES", "open_market", "shocks", "log_filter", "touched", "read", "survey")

@@ -141,6 +141,13 @@ def _collaterals(chain: Chain, comet: bytes, infos: Sequence[Any]) -> tuple[Coll
     )
 
 
+def quotes_at(chain: Chain, market: CometMarket) -> Quotes:
+    """The market's prices at another block, by the same feeds."""
+    base = market.quotes.tokens[-1]
+    told = (base.address, market.quotes.feeds[-1].address, market.base_scale)
+    return _quotes(chain, market.protocol, market.row, market.collaterals, told)[0]
+
+
 def _quotes(
     chain: Chain,
     protocol: str,

@@ -131,7 +131,7 @@ def read_ilks(chain: Chain, market: MakerMarket, ids: U8) -> MakerMarket:
     par, base, cap, used, live, *rows = _every(chain, calls)
     told = [tuple(rows[k : k + 4]) for k in range(0, len(rows), 4)]
     pips = [raw(spotted[0]) for _, spotted, _, _ in told]
-    values = _values(chain, pips)
+    values = values_of(chain, pips)
     gems = _gems(chain, market, names)
     stops = _stops(chain, [raw(taker[0]) for *_, taker in told], dog)
     tables, problems = driver_tables(), list[Problem]()
@@ -229,7 +229,7 @@ def _stopped(taker: tuple[Any, ...], live: int, stop: int) -> str:
     return f"its auctions are stopped (level {stop})" if stop else ""
 
 
-def _values(chain: Chain, pips: Sequence[bytes]) -> dict[bytes, tuple[int, int, str]]:
+def values_of(chain: Chain, pips: Sequence[bytes]) -> dict[bytes, tuple[int, int, str]]:
     """Present and next value of each oracle, and where they are from; (0, 0, "") for none."""
     distinct = sorted(set(pips))
     calls = [Call(pip, _PIP, getter) for pip in distinct for getter in ("hop", "peek")]
@@ -264,13 +264,27 @@ def _checked(one: Ilk) -> Ilk:
     return Ilk(**{**vars(one), "value": stored, "following": 0, "source": source})
 
 
-def _listed(chain: Chain, market: MakerMarket) -> set[bytes]:
-    """Ilks of the registry that have debt."""
+def clips(chain: Chain, market: MakerMarket, known: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The auction houses of the Dog's ilks, `known` and of the registry, and each one's ilk."""
+    names = sorted({*known, *_registered(chain, market)})
+    dog = market.row.addresses["dog"]
+    answers = chain.read([Call(dog, _DOG, "ilks", (name,)) for name in names])
+    found = zip(names, answers, strict=True)
+    return {raw(a[0]): name for name, a in found if not isinstance(a, Failed) and any(raw(a[0]))}
+
+
+def _registered(chain: Chain, market: MakerMarket) -> list[bytes]:
+    """Every ilk that the registry lists."""
     registry = market.row.addresses.get("ilk_registry")
     if registry is None:
-        return set()
+        return []
     [answer] = chain.read([Call(registry, _REGISTRY, "list")])
-    names = [] if isinstance(answer, Failed) else [bytes(name) for name in answer]
+    return [] if isinstance(answer, Failed) else [bytes(name) for name in answer]
+
+
+def _listed(chain: Chain, market: MakerMarket) -> set[bytes]:
+    """Ilks of the registry that have debt."""
+    names = _registered(chain, market)
     totals = chain.read([Call(market.vat, _VAT, "ilks", (name,)) for name in names])
     return {n for n, t in zip(names, totals, strict=True) if not isinstance(t, Failed) and t[0]}
 

@@ -154,6 +154,24 @@ def read_markets(chain: Chain, market: MorphoMarket, ids: U8) -> MorphoMarket:
 _GETTERS = ("idToMarketParams", "market")
 
 
+def bare(chain: Chain, market: MorphoMarket, ids: Sequence[bytes]) -> MorphoMarket:
+    """The markets with these ids, their tokens and prices, without what is lent there."""
+    params = _every(chain, [Call(market.morpho, _MORPHO, "idToMarketParams", (n,)) for n in ids])
+    prices = chain.read([Call(one[2], _ORACLE, "price") for one in params])
+    tokens = sorted({raw(token) for one in params for token in one[:2]})
+    assets = _assets(chain, tokens, dict(market.row.drivers), _feeds_say(chain, params), {})
+    labels = _labels(list(zip(ids, params, strict=True)), assets)
+    found = []
+    for name, one, price, label in zip(ids, params, prices, labels, strict=True):
+        loan, collateral = assets[raw(one[0])], assets[raw(one[1])]
+        why = _wrong(price, loan.unit, collateral.unit)
+        paid = 0 if why else int(price)
+        found.append(
+            Isolated(name, label, loan, collateral, raw(one[2]), one[4], one, 0, 0, paid, why)
+        )
+    return _in_dollars(chain, market, found)
+
+
 def _wrong(price: Any, loan: int, collateral: int) -> str:
     """What is wrong with an oracle's answer; units of the tokens, for it counts in both's."""
     if isinstance(price, Failed):

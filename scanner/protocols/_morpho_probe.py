@@ -8,7 +8,7 @@ table knows the token, only with the table.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanner.chain import abi
 from scanner.chain.pinned import Call, Chain
@@ -82,7 +82,8 @@ def told_by(quoted: Sequence[Quoted], seen: Mapping[bytes, Sequence[Seen]]) -> d
     for one in quoted:
         for each in seen.get(one.oracle, ()):
             token = one.loan if each.line.inverse else one.collateral
-            said.setdefault(token, []).append(each)
+            # Of the token itself it is what it is of one over the price below the line.
+            said.setdefault(token, []).append(Seen(each.root, replace(each.line, inverse=False)))
     return {
         token: Told(_once(every), len({s.root.driver for s in every if s.root.named}) == 1)
         for token, every in said.items()

@@ -44,6 +44,8 @@ _CENTS = 10**8  # scale of a spot that is derived from a market's oracle
 class MorphoSurvey:
     """See `scanner.protocols.Survey`."""
 
+    always_falls = True
+
     def __init__(self, market: MorphoMarket, states: States, failed: U8) -> None:
         self.market = market
         isolated = market.isolated

@@ -171,7 +171,14 @@ class _Probe:
         if pairs is None:
             pairs = ((r, p) for r in range(len(self.roots)) for p in range(len(present)))
         traces = {
-            (r, p): Trace(self.roots[r].answer, int(present[p])) for r, p in pairs if present[p] > 0
+            (r, p): Trace(
+                self.roots[r].answer,
+                int(present[p]),
+                either=self.prices.either,
+                most=self.prices.most,
+            )
+            for r, p in pairs
+            if present[p] > 0
         }
         doubted: set[int] = set()
         first = True

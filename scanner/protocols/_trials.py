@@ -148,13 +148,13 @@ def says(found: Trials, *texts: str) -> Bool:
     for text in texts:
         wanted = np.frombuffer(text.encode(), np.uint8)
         said |= (content[:, _TEXT : _TEXT + len(wanted)] == wanted).all(axis=1)
-    return np.asarray(~found.ok & error & said, np.bool_)
+    return np.asarray(~found.done & error & said, np.bool_)
 
 
 def panics(found: Trials) -> Bool:
     """Which trials ended in a checked overflow or the like."""
     content = np.ascontiguousarray(found.words).reshape(len(found.ok), -1)
-    return np.asarray(~found.ok & (content[:, :4] == np.frombuffer(_PANIC, np.uint8)).all(axis=1))
+    return np.asarray(~found.done & (content[:, :4] == np.frombuffer(_PANIC, np.uint8)).all(axis=1))
 
 
 def least(word: int) -> Callable[[Trials], tuple[Bool, Bool]]:
@@ -185,7 +185,7 @@ def refused_as(healthy: str, *past: str) -> Callable[[Trials], tuple[Bool, Bool]
 
     def verdict(found: Trials) -> tuple[Bool, Bool]:
         fine = says(found, healthy) & found.prepared
-        gone = (found.ok | says(found, *past) | panics(found)) & found.prepared
+        gone = (found.done | says(found, *past) | panics(found)) & found.prepared
         return fine | gone, fine
 
     return verdict

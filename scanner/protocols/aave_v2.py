@@ -17,6 +17,7 @@ from scanner.core.states import States
 from scanner.deployments import Market
 
 from . import LogFilter
+from ._aave_realised import liquidations, realised, worth
 from ._aave_survey import AaveSurvey, survey_of
 from ._aave_v2_market import SecondMarket, read_market
 from ._aave_v2_survey import SecondSurvey
@@ -26,12 +27,15 @@ from .aave_v3 import read, shocks
 __all__ = [
     "ADDRESSES",
     "NAME",
+    "liquidations",
     "log_filter",
     "open_market",
     "read",
+    "realised",
     "shocks",
     "survey",
     "touched",
+    "worth",
 ]
 
 NAME = "aave_v2"

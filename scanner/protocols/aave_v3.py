@@ -25,8 +25,23 @@ from . import LogFilter
 from ._aave_book import COLLATERAL, CONFIG, DEBT, EMODE, FIRST, KINDS, PRINCIPAL, RATE, UPDATED
 from ._aave_market import AaveMarket
 from ._aave_reading import read_market
+from ._aave_realised import liquidations, realised, worth
 from ._aave_survey import AaveSurvey, survey_of
 from ._named import accounts_named
+
+__all__ = [
+    "ADDRESSES",
+    "NAME",
+    "liquidations",
+    "log_filter",
+    "open_market",
+    "read",
+    "realised",
+    "shocks",
+    "survey",
+    "touched",
+    "worth",
+]
 
 NAME = "aave_v3"
 ADDRESSES = ("pool",)

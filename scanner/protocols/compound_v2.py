@@ -20,7 +20,22 @@ from scanner.deployments import Market
 from . import LogFilter
 from . import _compound_accounts as accounts
 from ._compound_market import CompoundMarket, read_market
+from ._compound_realised import liquidations, realised, worth
 from ._compound_survey import CompoundSurvey
+
+__all__ = [
+    "ADDRESSES",
+    "NAME",
+    "liquidations",
+    "log_filter",
+    "open_market",
+    "read",
+    "realised",
+    "shocks",
+    "survey",
+    "touched",
+    "worth",
+]
 
 NAME = "compound_v2"
 ADDRESSES = ("comptroller",)

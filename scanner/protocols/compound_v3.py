@@ -20,9 +20,24 @@ from scanner.deployments import Market
 
 from . import LogFilter
 from ._comet_market import CometMarket, read_market
+from ._comet_realised import liquidations, realised, worth
 from ._comet_survey import CometSurvey
 from ._named import accounts_named
 from ._slots import numbers_of
+
+__all__ = [
+    "ADDRESSES",
+    "NAME",
+    "liquidations",
+    "log_filter",
+    "open_market",
+    "read",
+    "realised",
+    "shocks",
+    "survey",
+    "touched",
+    "worth",
+]
 
 NAME = "compound_v3"
 ADDRESSES = ("comet",)

@@ -21,7 +21,24 @@ from scanner.errors import MarketError
 
 from . import SOME, LogFilter
 from ._maker_market import MakerMarket, read_ilks
+from ._maker_realised import liquidations, realised, worth
 from ._maker_survey import ART, INK, MakerSurvey, owners, positions_of
+
+__all__ = [
+    "ADDRESSES",
+    "KEY",
+    "NAME",
+    "OPTIONAL",
+    "liquidations",
+    "log_filter",
+    "open_market",
+    "read",
+    "realised",
+    "shocks",
+    "survey",
+    "touched",
+    "worth",
+]
 
 NAME = "maker"
 ADDRESSES = ("vat", "spotter", "jug")

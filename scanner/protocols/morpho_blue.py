@@ -20,7 +20,24 @@ from scanner.errors import MarketError
 
 from . import SOME, LogFilter
 from ._morpho_market import MorphoMarket, read_markets
+from ._morpho_realised import liquidations, realised, worth
 from ._morpho_survey import MorphoSurvey
+
+__all__ = [
+    "ADDRESSES",
+    "KEY",
+    "NAME",
+    "OPTIONAL",
+    "liquidations",
+    "log_filter",
+    "open_market",
+    "read",
+    "realised",
+    "shocks",
+    "survey",
+    "touched",
+    "worth",
+]
 
 NAME = "morpho_blue"
 ADDRESSES = ("morpho",)

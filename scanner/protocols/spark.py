@@ -19,18 +19,22 @@ from scanner.deployments import Market
 
 from ._aave_market import AaveMarket
 from ._aave_reading import read_market
+from ._aave_realised import liquidations, realised, worth
 from ._aave_survey import AaveSurvey, survey_of
 from .aave_v3 import log_filter, read, shocks, touched
 
 __all__ = [
     "ADDRESSES",
     "NAME",
+    "liquidations",
     "log_filter",
     "open_market",
     "read",
+    "realised",
     "shocks",
     "survey",
     "touched",
+    "worth",
 ]
 
 NAME = "spark"

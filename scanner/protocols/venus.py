@@ -24,8 +24,23 @@ from . import LogFilter
 from . import _compound_accounts as accounts
 from ._asking import raw
 from ._compound_market import CompoundMarket, every, listed, quote, read_ctokens
+from ._compound_realised import liquidations, realised, worth
 from ._compound_rules import EXP
 from ._venus_survey import VenusMarket, VenusSurvey
+
+__all__ = [
+    "ADDRESSES",
+    "NAME",
+    "liquidations",
+    "log_filter",
+    "open_market",
+    "read",
+    "realised",
+    "shocks",
+    "survey",
+    "touched",
+    "worth",
+]
 
 NAME = "venus"
 ADDRESSES = ("comptroller",)

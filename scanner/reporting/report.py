@@ -121,6 +121,7 @@ def _scan(stored: Stored, asked: Asked) -> Scan:
         scan_id=stored.scan_id,
         sha256=sha256(stored.snapshot.document_bytes()).hexdigest(),
         summary=certificate_summary(stored.document),
+        proof=answers.proof(stored),
         newer=stored.newer,
         failed=asked.scan_exit or None,
         stale=asked.stale,
@@ -235,11 +236,13 @@ def _of_chain(
 ) -> list[Dataset]:
     """The documents and tables that belong to no driver."""
     certificate, scans = answers.certificate(stored), answers.scans(asked.store, asked.chain)
+    proof = answers.proof(stored)
     whole = writer.put("v1/scan.json", stored.snapshot.document_bytes())
     tabled = [
         ("drivers", "Drivers", answers.drivers(stored), rows),
         ("history", "Leverage", debt, _blocks_flat(debt["scans"])),
         ("certificate", "Certificate", certificate, certificate["certificate"]),
+        ("proof", "Proof of prices", proof, proof["proof"]),
         ("scans", "Stored scans", scans, scans["scans"]),
     ]
     return [

@@ -26,6 +26,7 @@ from scanner.outputs.phrases import drivers
 from scanner.outputs.records import COLUMNS
 from scanner.reading import Stored
 from scanner.serving.chronicle import ODD, Chronicle
+from scanner.serving.happened import Happened
 from scanner.serving.telling import teller
 from scanner.store import snapshots
 
@@ -157,6 +158,7 @@ class _Once:
 def _scan(stored: Stored, chronicle: Chronicle, directory: Path) -> Scan:
     document = stored.document
     listed = partial(answers.scans, directory, document["chain_id"])
+    happened = Happened(directory, document["chain_id"])
     return Scan(
         chain_id=document["chain_id"],
         scan_id=stored.scan_id,
@@ -166,7 +168,7 @@ def _scan(stored: Stored, chronicle: Chronicle, directory: Path) -> Scan:
         reasons=tuple(reasons(document)),
         drivers=tuple(drivers(document)),
         figures=_figures(document),
-        tell=teller(stored, chronicle, listed),
+        tell=teller(stored, chronicle, listed, happened),
     )
 
 

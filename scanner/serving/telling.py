@@ -4,18 +4,25 @@ from collections.abc import Callable
 from typing import Any
 
 from scanner import answers
-from scanner.errors import StoreError, UsageError
+from scanner.errors import NotRead, StoreError, UsageError
 from scanner.outputs.api.problems import Refusal
 from scanner.outputs.api.source import PAGE, Question, Told
 from scanner.outputs.document import encode
 from scanner.reading import Stored
 from scanner.serving.chronicle import Chronicle
+from scanner.serving.happened import Happened
 
 Tell = Callable[[Question], Told]
 
 
-def teller(stored: Stored, chronicle: Chronicle, listed: Callable[[], dict[str, Any]]) -> Tell:
-    """What answers the questions about one scan; `listed` gives the list of all of them."""
+def teller(
+    stored: Stored,
+    chronicle: Chronicle,
+    listed: Callable[[], dict[str, Any]],
+    happened: Happened,
+) -> Tell:
+    """What answers the questions about one scan; `listed` gives the list of all of them,
+    `happened` what is about liquidations that were read."""
 
     def tell(question: Question) -> Told:
         given = dict(question.filters)
@@ -37,8 +44,18 @@ def teller(stored: Stored, chronicle: Chronicle, listed: Callable[[], dict[str, 
                     return _page(listed(), "scans", limit, offset)
                 case "bands" | "ticks" as rows:
                     return _page(_ASKED[rows](stored, **given), rows, limit, offset)
+                case "liquidations":
+                    words = {"from_block": "first", "to_block": "last"}
+                    asked = {words.get(name, name): value for name, value in given.items()}
+                    if "protocol" in asked:
+                        asked["protocols"] = [asked.pop("protocol")]
+                    return Told(encode(happened.liquidations(**asked, limit=limit)))
+                case "backtest":
+                    return Told(encode(happened.backtest(**given)))
                 case name:
                     return Told(encode(_ASKED[name](stored, **given)))
+        except NotRead as error:
+            raise Refusal("not_read", error.what) from error
         except StoreError as error:
             raise Refusal("unreadable", error.what) from error
         except UsageError as error:
@@ -54,6 +71,7 @@ _ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "levels": answers.levels,
     "account": answers.account,
     "certificate": answers.certificate,
+    "proof": answers.proof,
 }
 
 

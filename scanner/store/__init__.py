@@ -4,6 +4,7 @@ A store is one directory:
 
     ledger.sqlite   cursors, accounts and their stored state (ledger.py)
     ledger.lock     held by the one scan that writes
+    events.sqlite   liquidations that happened, and how far their logs were read (events.py)
     scans/          finished scans, never changed once they are visible (snapshots.py, tables.py,
                     meta.py), kept by a stated rule (retention.py)
 
@@ -49,14 +50,14 @@ def writable_directory(directory: Path) -> Path:
 
 
 @contextmanager
-def errors_explained(directory: Path) -> Iterator[None]:
+def errors_explained(directory: Path, file: str = "ledger.sqlite") -> Iterator[None]:
     """Turn what the system or SQLite says about disk and files into a StoreError."""
     try:
         yield
     except OSError as error:
         raise _of_system(error, directory) from error
     except sqlite3.DatabaseError as error:
-        explained = _of_sqlite(error, directory)
+        explained = _of_sqlite(error, directory, file)
         if explained is None:
             raise
         raise explained from error
@@ -123,10 +124,10 @@ def _no_room(why: str, directory: Path) -> StoreError:
     )
 
 
-def _of_sqlite(error: sqlite3.DatabaseError, directory: Path) -> StoreError | None:
+def _of_sqlite(error: sqlite3.DatabaseError, directory: Path, file: str) -> StoreError | None:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return damaged(directory / "ledger.sqlite")
+            return damaged(directory / file)
         case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
             return _no_room(str(error), directory)
         case (

@@ -16,6 +16,7 @@ SECTIONS = (
     "lens",
     "follow",
     "limits",
+    "verify",
     "mainnet",
     "mixed",
     "bands",

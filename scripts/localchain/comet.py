@@ -205,6 +205,11 @@ class Comet:
         keeper = self.ground.account("comet absorber")
         self.send(keeper, "absorb(address,address[])", keeper, [who])
 
+    def buy(self, who: str, symbol: str, base: int) -> None:
+        """`buyCollateral` for so many units of base."""
+        token = self.ground.tokens[symbol].address
+        self.send(who, "buyCollateral(address,uint256,uint256,address)", token, 0, base, who)
+
     def set_price(self, symbol: str, answer: int) -> None:
         """Set a collateral's feed."""
         if symbol not in self.assets:

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,8 @@ class Node:
         try:
             self._keeper.wait(10)
         except subprocess.TimeoutExpired:
-            os.kill(self.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended, what it wrote is still being removed
+                os.kill(self.pid, signal.SIGKILL)
             self._keeper.wait()
         if self._reader is not None:
             self._reader.join()

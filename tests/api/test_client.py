@@ -38,6 +38,7 @@ QUESTIONS: dict[str, Callable[[Reader], Any]] = {
     "history": lambda reader: reader.history("ETH", days=30),
     "history of the chain": lambda reader: reader.history(),
     "certificate": lambda reader: reader.certificate(),
+    "proof": lambda reader: reader.proof(),
     "scans": lambda reader: reader.scans(),
 }
 

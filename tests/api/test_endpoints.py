@@ -54,6 +54,7 @@ ASKED = {
     ),
     f"/v1/accounts/{WHALE}": lambda s: answers.account(s, WHALE),
     "/v1/certificate": lambda s: answers.certificate(s),
+    "/v1/proof": lambda s: answers.proof(s),
     "/v1/history?driver=ETH": lambda s: answers.history(s.snapshot.path.parents[2], 1, "ETH"),
     "/v1/history?driver=ETH&days=3": lambda s: answers.history(
         s.snapshot.path.parents[2], 1, "ETH", days=3
@@ -207,6 +208,7 @@ DATA = [
     "/v1/positions?driver=ETH",
     f"/v1/accounts/{WHALE}",
     "/v1/certificate",
+    "/v1/proof",
     "/v1/scan",
     "/v1/history?driver=ETH",
 ]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from api import stores
+from api import happened, stores
 from api.asking import Api, of_store
 from api.process import Server, environment, serving
-from scanner.outputs.api import filters, models, pasts, proofs, schema
+from scanner.outputs.api import filters, happenings, models, pasts, proofs, schema
 
 # 400 is a range without prices in it, which no schema can say; 410 a cursor of another scan; 414 a
 # question that is longer than any that can be meant.
@@ -31,7 +31,10 @@ ANSWERS: dict[str, type[BaseModel]] = {
     f"/v1/accounts/{stores.ADDRESS}": models.Account,
     "/v1/history?driver=ETH": pasts.History,
     "/v1/history": pasts.History,
+    "/v1/liquidations?since=24h": happenings.Liquidations,
+    "/v1/backtest?driver=ETH": happenings.Backtest,
     "/v1/certificate": proofs.Certificate,
+    "/v1/proof": proofs.Proof,
     "/v1/scans": pasts.Scans,
     "/v1/scan": proofs.Document,
     "/v1/status": proofs.Status,
@@ -46,6 +49,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("openapi") / "store"
     for number in range(3):
         stores.add(store, block=stores.whales_sample.BLOCK + number, worth=1.0 + number)
+    happened.add(store)
     return store
 
 
@@ -82,7 +86,7 @@ def test_schemathesis_finds_nothing(running, tmp_path):
     )
 
     assert done.returncode == 0, done.stdout[-8_000:]
-    assert "13 selected / 14 total" in done.stdout
+    assert "16 selected / 17 total" in done.stdout
 
 
 @pytest.mark.parametrize("target", ANSWERS)
@@ -116,7 +120,9 @@ def test_the_document_names_every_endpoint_and_every_problem(api):
     assert document["openapi"].startswith("3.1")
     assert set(paths) == {
         *("/v1/" + name for name in ("drivers", "bands", "ticks", "levels", "positions")),
-        *("/v1/" + name for name in ("history", "certificate", "scans", "scan", "status")),
+        *("/v1/" + name for name in ("history", "certificate", "proof", "scans", "scan")),
+        *("/v1/" + name for name in ("status",)),
+        *("/v1/" + name for name in ("liquidations", "backtest")),
         *("/v1/accounts/{address}", "/v1/stream", "/healthz", "/metrics"),
     }
     for path, item in paths.items():

@@ -17,7 +17,10 @@ NAMES = (
     "aave_v3_token",
     "aave_v3_oracle",
     "aave_v3_addresses_provider",
+    "aave_v3_sentinel",
     "price_adapter",
+    "round_feed",
+    "uniswap_v3_pool",
     "erc20",
 )
 
@@ -126,6 +129,15 @@ SELECTORS = {
         "price": "a035b1fe",
         "ethSource": "5b7312a2",
         "PENDLE_PRINCIPAL_TOKEN": "df904837",
+    },
+    "aave_v3_sentinel": {"isLiquidationAllowed": "7a5d20ea"},
+    "round_feed": {"latestRoundData": "feaf968c"},
+    "uniswap_v3_pool": {
+        "slot0": "3850c7bd",
+        "token0": "0dfe1681",
+        "token1": "d21220a7",
+        "fee": "ddca3f43",
+        "liquidity": "1a686502",
     },
     "erc20": {"symbol": "95d89b41", "decimals": "313ce567", "name": "06fdde03"},
 }

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import FastAPI, Path, Query
 from starlette.responses import Response
 
-from scanner.outputs.api import filters, models, pasts, proofs
+from scanner.outputs.api import filters, happenings, models, pasts, proofs
 from scanner.outputs.api.answering import Answers
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -64,10 +64,27 @@ def declare(api: FastAPI, answers: Answers) -> None:
         collateral and borrowers, or the whole chain's debt and the liquidity beside it."""
         return await answers("history", asked)
 
+    @get("/v1/liquidations", happenings.Liquidations)
+    async def liquidations(
+        asked: Annotated[filters.LiquidationFilters, Query()],
+    ) -> Response:
+        """Liquidations that happened, as far as they were read into the store."""
+        return await answers("liquidations", asked, any_scan=True)
+
+    @get("/v1/backtest", happenings.Backtest)
+    async def backtest(asked: Annotated[filters.BacktestFilters, Query()]) -> Response:
+        """What became of the ranges of earlier scans: liquidated, repaid, still there."""
+        return await answers("backtest", asked, any_scan=True)
+
     @get("/v1/certificate", proofs.Certificate)
     async def certificate(asked: Annotated[filters.OfScan, Query()]) -> Response:
         """The proof the scan carries about itself, and all it does not know."""
         return await answers("certificate", asked)
+
+    @get("/v1/proof", proofs.Proof)
+    async def proof(asked: Annotated[filters.OfScan, Query()]) -> Response:
+        """What the protocols themselves said about the liquidation prices (`bandscan verify`)."""
+        return await answers("proof", asked)
 
     @get("/v1/scans", pasts.Scans)
     async def scans(asked: Annotated[filters.ScanFilters, Query()]) -> Response:

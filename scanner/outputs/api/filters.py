@@ -6,8 +6,16 @@ Strict: a number is written in digits, a flag is true or false, and what is unkn
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
+from scanner.core.realised import seconds_of
 from scanner.outputs.api.source import Question
 
 MOST_ROWS = 1_000  # in one page
@@ -194,6 +202,45 @@ class HistoryFilters(Chosen, Paged):
 
 class ScanFilters(Chosen, Paged):
     """Filters of /v1/scans."""
+
+
+def _ago(value: Any) -> Any:
+    """Seconds of a length of time, as 24h."""
+    return seconds_of(value) if isinstance(value, str) else value
+
+
+Ago = Annotated[
+    int,
+    BeforeValidator(_ago),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,2}[mhdw]$"}),
+]
+BlockNumber = Annotated[int, Field(ge=0, le=10**9 - 1), BeforeValidator(_whole)]
+
+
+class LiquidationFilters(Chosen):
+    """Filters of /v1/liquidations."""
+
+    since: Ago | None = Field(
+        None,
+        description="How far back from the newest block that was read; 24h where nobody says.",
+        examples=["24h"],
+    )
+    from_block: BlockNumber | None = Field(
+        None, description="From this block, instead of `since`.", examples=[24_505_000]
+    )
+    to_block: BlockNumber | None = Field(None, description="Up to this block.")
+    protocol: str | None = Field(
+        None, pattern=r"^[a-z0-9_]{1,40}$", description="Only this protocol.", examples=["aave_v3"]
+    )
+    limit: Rows | None = Field(
+        None, description="List at most so many, the largest first; sums are of all."
+    )
+
+
+class BacktestFilters(Chosen):
+    """Filters of /v1/backtest."""
+
+    driver: Driver | None = None
 
 
 class StreamFilters(Chosen):

@@ -15,8 +15,11 @@ PATHS = {
     "positions": "/v1/positions",
     "history": "/v1/history",
     "certificate": "/v1/certificate",
+    "proof": "/v1/proof",
     "scans": "/v1/scans",
     "scan": "/v1/scan",
+    "liquidations": "/v1/liquidations",
+    "backtest": "/v1/backtest",
 }
 # Filters whose name in the URL is another than in the answers.
 _WORDS = {"low": "from", "high": "to", "least": "min_usd"}

@@ -20,6 +20,7 @@ PROBLEMS = {
     "unknown_chain": (404, "No scan of that chain"),
     "unknown_driver": (404, "The scan has no such driver"),
     "unknown_protocol": (404, "The scan has no such protocol"),
+    "not_read": (404, "This was never read into the store"),
     "method_not_allowed": (405, "This API is read-only"),
     "timeout": (408, "The request took too long"),
     "scan_replaced": (410, "A newer scan has replaced the one that was paged through"),

@@ -172,6 +172,56 @@ class Leverage(Totals):
     liquidity: Liquidity | None
 
 
+class Counts(Part):
+    """Liquidation prices, by what the protocol said about them."""
+
+    positions: int = of(38_112)
+    proven: int = of(38_112, "Healthy at the price, liquidatable one feed unit beyond.")
+    off: int = of(0)
+    cannot: int = of(0)
+
+
+class ProvenGroup(Counts):
+    """One driver in one market. Debts under a dollar are in `dust` alone."""
+
+    driver: str = of("ETH")
+    protocol: str = of("aave_v3")
+    market: str = of("core")
+    dust: Counts
+
+
+class NotProven(Part):
+    """A price that is off, or that could not be asked about."""
+
+    driver: str = of("ETH")
+    protocol: str = of("aave_v3")
+    market: str = of("core")
+    account: str = of("0x" + "0" * 39 + "1")
+    side: Literal["long", "short"] = of("long")
+    debt_usd: USD = of(1_200_000.0)
+    liquidation_price_usd: USD | None = of(1781.09)
+    liquidation_price_raw: str = of("178109000000")
+    price_feed: str = of("0x5f4ec3df9cbd43714fe2740f5e3616155c5b8419")
+    status: Literal["off", "cannot"] = of("off")
+    found_raw: str | None = of("178109000001", "The last healthy price as the protocol has it.")
+    off_units: str | None = of("1")
+    off_by: float | None = of(5.6e-12, "The same as a fraction of the price.")
+    why: str | None = of(None)
+
+
+class Proof(Head, Counts):
+    """The answer of /v1/proof. `verified`: "prices"; "parity" where no endpoint took overrides and
+    only health factors were compared; null where nobody has verified this scan."""
+
+    verified: Literal["prices", "parity"] | None = of("prices")
+    reason: str | None = of(None)
+    drivers: list[str] = of(["BTC", "ETH"], "Those whose prices were all put to the protocols.")
+    dust: Counts
+    proof: list[ProvenGroup]
+    failures: list[NotProven]
+    parity: list[Parity]
+
+
 class Document(Part):
     """The answer of /v1/scan: the document as the scan wrote it. Its id is in X-Bandscan-Scan."""
 

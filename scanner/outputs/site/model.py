@@ -17,6 +17,7 @@ NO_SCAN = 255  # a column of the heat map for which no scan is stored
 class Scan:
     """The scan that every page of the site shows.
 
+    `proof`: the answer of /v1/proof, what the protocols themselves said about its prices.
     `newer`: the block of a newer, incomplete scan. `failed`: the exit code of the scan job that ran
     before this build, where it was not 0. `stale`: hours after which a page calls itself old.
     """
@@ -26,6 +27,7 @@ class Scan:
     scan_id: str
     sha256: str
     summary: Row
+    proof: Row | None = None
     newer: int | None = None
     failed: int | None = None
     stale: float = 6.0

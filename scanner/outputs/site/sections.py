@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scanner.outputs import proof_words
 from scanner.outputs.document import holds
 from scanner.outputs.site import figures, names
 from scanner.outputs.site.amounts import Amounts
@@ -175,12 +176,28 @@ def certificate(scan: Scan, chain_option: str) -> Context:
         "note": "Sums of scaled balances, the integers the contracts keep."
         + (f" {len(totals) - _TOTALS:,} more in the files below." * (len(totals) > _TOTALS)),
         "waiting": _waiting(scan),
+        "proof": _proof(scan),
         "problems": said,
         "command": f"bandscan scan --chain {chain_option} --block {document['block']['number']}"
         " --verify all",
         "hash": one_line(str(document["block"]["hash"])),
         "sha256": scan.sha256,
     }
+
+
+def _proof(scan: Scan) -> Context | None:
+    """What the protocols said about the prices; None where nobody asked them."""
+    told = scan.proof
+    if told is None or told["verified"] is None:
+        return None
+    rows = [
+        {
+            "name": f"{names.protocol(row['protocol'])}, {symbol(row['driver'])}",
+            "cells": [f"{row[key]:,}" for key in ("positions", "proven", "off", "cannot")],
+        }
+        for row in (proof_words.summed(told["proof"]) if told["verified"] == "prices" else [])
+    ]
+    return {"said": one_line(proof_words.sentence(told)), "rows": rows}
 
 
 def _markets(scan: Scan) -> list[Context]:

@@ -20,6 +20,7 @@ HEADS: Mapping[str, Sequence[str]] = {
     "history": ("scan_id", "block_number", "timestamp", "bands", "changes"),
     "drivers": ("driver", "spot_usd", "borrowers", "debt_usd", "collateral_usd"),
     "certificate": ("protocol", "market", "asset", "debt_found", "debt_total", "coverage"),
+    "proof": ("driver", "protocol", "market", "positions", "proven", "off", "cannot"),
 }
 
 

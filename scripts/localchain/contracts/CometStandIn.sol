@@ -64,6 +64,10 @@ contract CometStandIn {
         uint256 usdValue
     );
 
+    event BuyCollateral(
+        address indexed buyer, address indexed asset, uint256 baseAmount, uint256 collateralAmount
+    );
+
     error NotLiquidatable();
     error NotCollateralized();
     error BadPrice();
@@ -181,6 +185,17 @@ contract CometStandIn {
             totalsCollateral[asset].balance += uint128(amount);
             emit SupplyCollateral(msg.sender, dst, asset, amount);
         }
+    }
+
+    /// What an absorption took, sold at the discount of Comet.quoteCollateral.
+    function buyCollateral(address asset, uint256, uint256 baseAmount, address recipient) external {
+        require(IToken(baseToken).transferFrom(msg.sender, address(this), baseAmount));
+        AssetInfo memory one = assets[_offset(asset)];
+        uint256 discount = storeFrontPriceFactor * (FACTOR - one.liquidationFactor) / FACTOR;
+        uint256 price = getPrice(one.priceFeed) * (FACTOR - discount) / FACTOR;
+        uint256 bought = getPrice(baseTokenPriceFeed) * baseAmount * one.scale / price / baseScale;
+        require(IToken(asset).transfer(recipient, bought));
+        emit BuyCollateral(msg.sender, asset, baseAmount, bought);
     }
 
     function withdraw(address asset, uint256 amount) external {

@@ -42,6 +42,15 @@ contract PreLiquidationStandIn {
     error LiquidatablePosition();
     error NotPreLiquidatablePosition();
 
+    event PreLiquidate(
+        bytes32 indexed id,
+        address indexed liquidator,
+        address indexed borrower,
+        uint256 repaidAssets,
+        uint256 repaidShares,
+        uint256 seizedAssets
+    );
+
     IMorphoBlue public immutable MORPHO;
     bytes32 public immutable ID;
     PreLiquidationParams private params;
@@ -68,6 +77,7 @@ contract PreLiquidationStandIn {
         require(IPaid(here.loanToken).transferFrom(msg.sender, address(this), repaid));
         MORPHO.repay(here, 0, repaidShares, borrower, "");
         if (seized > 0) MORPHO.withdrawCollateral(here, seized, borrower, msg.sender);
+        emit PreLiquidate(ID, msg.sender, borrower, repaid, repaidShares, seized);
     }
 
     function _require(address borrower, uint256 price, uint256 lltv) private view {
