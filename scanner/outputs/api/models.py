@@ -60,6 +60,15 @@ class CertificateSummary(Part):
     problems: int = of(0)
 
 
+class Grouping(Part):
+    """That a file of groups was applied (`--group FILE`); nothing of its path."""
+
+    sha256: str = of("5e" * 32, "Of the file.")
+    groups: int = of(3)
+    accounts: int = of(9, "Listed in the file.")
+    found: int = of(7, "Of those, in this scan.")
+
+
 class Head(Part):
     """Which scan it is, and what that scan is worth."""
 
@@ -69,6 +78,7 @@ class Head(Part):
     block: Block
     complete: bool = of(True, "Whether no borrower is missing.")
     certificate_summary: CertificateSummary
+    grouping: Grouping | None = maybe(None, "Only where a file of groups was given.")
 
 
 class Token(Part):
@@ -129,7 +139,7 @@ class Dex(Part):
     distance: float = of(0.000978, "Spot over that price, less 1.")
 
 
-class DriverRow(Part):
+class DriverHead(Part):
     """One driver."""
 
     driver: str = of("ETH")
@@ -143,6 +153,11 @@ class DriverRow(Part):
     borrowers: int = of(30_211)
     debt_usd: USD = of(999_172_858.76)
     collateral_usd: USD = of(1_409_408_908.8)
+
+
+class DriverRow(DriverHead):
+    """One driver, and the ranges nearest to spot."""
+
     at_risk: Sides
     below: Band | None = Field(description="The nearest range on the long side.")
     above: Band | None = Field(description="The nearest range on the short side.")
@@ -281,12 +296,27 @@ class Position(Part):
     distance: float | None = maybe(-0.134105)
 
 
+class GroupTotals(Part):
+    """What one group of a file of groups has in the positions that match."""
+
+    group: str = of("Example Capital")
+    positions: int = of(4)
+    accounts: int = of(4)
+    collateral_usd: USD = of(430_965_964.8)
+    debt_usd: USD = of(309_732_056.36)
+    collateral_at_risk_usd: USD = of(373_171_152.24)
+    seizable_usd: USD = of(162_609_329.59)
+    nearest: float = of(1862.02, "Of its prices the one nearest to spot.")
+    distance: float = of(-0.134105, "Of that one.")
+
+
 class Positions(Head):
     """The answer of /v1/positions."""
 
     driver: str = of("ETH")
     matching: int = of(374, "On all pages together.")
     already_liquidatable: int = of(12, "Positions without a price, in no list.")
+    groups: list[GroupTotals] | None = maybe(None, "Only where a file of groups was given.")
     positions: list[Position]
 
 

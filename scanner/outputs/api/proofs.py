@@ -4,7 +4,19 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from scanner.outputs.api.models import SCAN, USD, WETH, Block, Head, Part, maybe, of
+from scanner.outputs.api.models import (
+    SCAN,
+    USD,
+    WETH,
+    Band,
+    Block,
+    DriverHead,
+    Head,
+    Part,
+    Tick,
+    maybe,
+    of,
+)
 
 
 class Identity(Part):
@@ -246,10 +258,10 @@ class Document(Part):
     tick_ratio: float = of(1.0025)
     certificate: list[Identity]
     parity: list[Parity]
-    drivers: list[dict[str, Any]] = of([])
+    drivers: list[DriverHead]
     tokens: list[PricedToken]
-    bands: list[dict[str, Any]] = of([])
-    ticks: list[dict[str, Any]] = of([])
+    bands: list[Band]
+    ticks: list[Tick]
     markets: list[Market]
     leverage: Leverage | None = maybe(None, "Scans of the first release have none.")
     already_liquidatable: Already
