@@ -131,8 +131,8 @@ class Survey(Protocol):
     facts: dict[str, Any]
     drivers: list[str]
     # and, where there is something to say, `details`: facts by market name for the document; and
-    # `always_falls`: one unit beyond p* is below it, whatever the side (an oracle that quotes the
-    # collateral in the loan falls for both)
+    # `always_falls`: one unit beyond p* is below it, whatever the side (an oracle of the
+    # collateral falls, whatever the driver does)
 
     def expose(self, kind: str, name: str) -> Exposure | None:
         """What a shock does to the positions; None where nothing in the market follows it."""
