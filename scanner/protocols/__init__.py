@@ -12,7 +12,8 @@ An adapter is a module that says:
     log_filter(market)        which logs name accounts whose stored state may have changed
     touched(market, logs)     those accounts
     read(chain, market, who)  their stored state: integers constant between their own events
-    survey(chain, market, …)  stored state + market -> legs, prices, identities, referee
+    survey(chain, market, …)  stored state + market -> legs, prices, identities, referee, and how
+                              the protocol is asked for its own verdict at other prices
 """
 
 import importlib
