@@ -42,6 +42,21 @@ class Market(Part):
     complete: bool = of(True)
 
 
+class PriceRoot(Part):
+    """A feed that was seen to move a token's price, and how (docs/protocols.md, The probe)."""
+
+    feed: str = of("0x5424384b256154046e9667ddfaaa5e550145215e")
+    description: str = of("ETH / USD")
+    driver: str | None = of("ETH", "What it quotes in dollars; null for a dollar or unknown.")
+    sensitivity: float = of(1.0, "Slope at the present answer, when the feed falls.")
+    sensitivity_up: float = of(1.0, "The same when it rises.")
+    bent: bool = of(False)
+    error: float = of(0.0, "How far the price may be off the curve, as a part of it.")
+    curve: list[list[float]] | None = of(
+        None, "Ratios of answer and price at the bends; null for in proportion."
+    )
+
+
 class PricedToken(Part):
     """One token, its price and what it follows."""
 
@@ -50,7 +65,10 @@ class PricedToken(Part):
     price_usd: USD | None = of(2150.4)
     driver: str | None = of("ETH")
     sensitivity: float = of(1.0)
-    driver_source: str | None = of("adapter")
+    driver_source: str | None = of(
+        "probe", "Who says so: deployment, probe, adapter, table, symbol, own or par."
+    )
+    roots: list[PriceRoot] = maybe([])
 
 
 class Unknown(Part):
@@ -81,6 +99,7 @@ class Already(Part):
     collateral_usd: USD = of(400_000.0)
     debt_usd: USD = of(390_000.0)
     bad_debt_usd: USD = of(21_000.0)
+    not_callable_usd: USD = maybe(0.0, "Collateral of those that nobody can call.")
     accounts: list[dict[str, Any]] = of([])
 
 
@@ -94,6 +113,12 @@ class Certificate(Head):
     unknown: list[Unknown]
     problems: list[Skipped]
     already_liquidatable: Already
+
+
+class Tokens(Head):
+    """The answer of /v1/tokens."""
+
+    tokens: list[PricedToken]
 
 
 class Totals(Part):
