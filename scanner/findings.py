@@ -159,11 +159,8 @@ def _markets(
 
 
 def _parsed(shock: str) -> tuple[str, str]:
-    """(kind, name) of a shock: ("driver", "ETH"), ("market", "market"); a weighted one is named as
-    it is spelled."""
-    shock = weighted.canonical(shock)
-    kind, _, name = shock.partition(":")
-    return (kind, shock) if kind in RELATIVE else (kind, name)
+    """(kind, name) of a shock in any spelling."""
+    return weighted.kind_and_name(weighted.canonical(shock))
 
 
 def _shocks(asked: Sequence[str], surveys: Sequence[Survey]) -> list[tuple[str, str]]:

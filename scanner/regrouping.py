@@ -1,17 +1,21 @@
 """The band finder once more, over the positions and legs of a stored scan, with other owners."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from scanner.core import band_rows, callability
+from scanner.core.curves import Curve
 from scanner.core.legs import Legs
+from scanner.core.moves import Moves
 from scanner.core.positions import Exposure, Holdings, Token
-from scanner.core.shocks import Shock
+from scanner.core.shocks import RATIO_SCALE, Shock
+from scanner.core.weighted import kind_and_name, weights_of
 from scanner.reading import Stored
 
 if TYPE_CHECKING:
@@ -110,7 +114,10 @@ def _entry(
     prices = legs["price_usd"].to_numpy(np.float64)[first]
     kind = _kind(stored, driver["driver"])
     follows = {"driver": drivers == driver["driver"], "token": symbols == driver["driver"]}
-    moves = np.asarray(follows.get(kind, drivers != ""), np.bool_) & (prices > 0)
+    moves = _moves(stored, kind, driver["driver"], addresses.tolist(), drivers.tolist())
+    if moves is not None:
+        follows[kind] = moves.moving
+    moving = np.asarray(follows.get(kind, drivers != ""), np.bool_) & (prices > 0)
     owners = np.searchsorted(names, rows["owner"].to_numpy(object).astype(str))
     holdings = Holdings(
         protocol=protocol,
@@ -137,7 +144,7 @@ def _entry(
     price = rows["liquidation_price_usd"].fillna(rows["liquidation_ratio"])
     side = rows["side"].map(_SIGN).to_numpy().astype(np.int8)
     exposure = _Kept(
-        shock=Shock(driver["driver"], kind, b"", "", 1, 1, moves),
+        shock=Shock(driver["driver"], kind, b"", "", 1, 1, moving, moves=moves),
         touched=np.ones(size, np.bool_),
         side=side,
         raw=np.zeros(size, np.int64),
@@ -150,6 +157,38 @@ def _entry(
     return holdings, exposure
 
 
+def _moves(
+    stored: Stored, kind: str, name: str, addresses: Sequence[str], drivers: Sequence[str]
+) -> Moves | None:
+    """How tokens move that do not all do so one for one; None where they do."""
+    if kind == "token":
+        return None
+    of = weights_of(name) if kind == "shock" else {name: Fraction(1)}
+    weights = [
+        Fraction(bool(driver)) if kind == "market" else of.get(driver, Fraction(0))
+        for driver in drivers
+    ]
+    told = {row["address"]: row for row in stored.document["tokens"]}
+    curves = [
+        _curve(told.get(address, {}), driver)
+        for address, driver in zip(addresses, drivers, strict=True)
+    ]
+    plain = zip(weights, curves, strict=True)
+    if all(weight == 0 or (weight == 1 and curve is None) for weight, curve in plain):
+        return None
+    return Moves(RATIO_SCALE, weights, curves, [RATIO_SCALE] * len(weights))
+
+
+def _curve(token: Mapping[str, Any], driver: str) -> Curve | None:
+    """How a token's row says that it follows its driver; None for in proportion."""
+    for root in token.get("roots", ()):
+        if root["driver"] == driver and root["curve"]:
+            knots = np.array(root["curve"], np.float64)
+            curve = Curve(knots[:, 0], knots[:, 1])
+            return None if curve.proportional else curve
+    return None
+
+
 def _numbers(owners: I64) -> npt.NDArray[np.uint8]:
     """Whole numbers as 20 bytes each, which sort and compare like them."""
     rows = np.zeros((len(owners), 20), np.uint8)
@@ -159,7 +198,7 @@ def _numbers(owners: I64) -> npt.NDArray[np.uint8]:
 
 def _kind(stored: Stored, driver: str) -> str:
     for text in stored.document["shocks"]:
-        kind, _, name = str(text).partition(":")
-        if (name or kind) == driver:
+        kind, name = kind_and_name(str(text))
+        if name == driver:
             return kind
     return "driver"

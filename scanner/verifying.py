@@ -24,6 +24,7 @@ from scanner.core.integers import Integers
 from scanner.core.positions import Exposure
 from scanner.core.rows import SIDE_NAMES, hex_addresses
 from scanner.core.states import States
+from scanner.core.weighted import kind_and_name
 from scanner.deployments import chain_info
 from scanner.errors import OverridesRefused, ReadError, StateGone
 from scanner.opening import Opened
@@ -204,16 +205,16 @@ class _Run:
         why[rows] = "the position is not there at the scanned block"
         driver = self.rows["driver"].to_numpy(object)[rows]
         for shock in self.stored.document["shocks"]:
-            kind, _, name = shock.partition(":")
-            mine = np.flatnonzero((driver == (name or kind)) & (places >= 0))
-            exposure = survey.expose(kind, name or kind) if len(mine) else None
+            kind, name = kind_and_name(shock)
+            mine = np.flatnonzero((driver == name) & (places >= 0))
+            exposure = survey.expose(kind, name) if len(mine) else None
             if exposure is None:
                 continue
             same = _same_feed(exposure, places[mine], self.rows.iloc[rows[mine]])
             why[rows[mine[~same]]] = "read again, the market has another feed or side for it"
             mine = mine[same]
             if len(mine):
-                self.watch.step(f"{survey.holdings.market}: {name or kind}", 2 * len(mine))
+                self.watch.step(f"{survey.holdings.market}: {name}", 2 * len(mine))
                 found = self._asked(survey, exposure, places[mine], rows[mine])
                 status[rows[mine]], edge[rows[mine]], why[rows[mine]] = (
                     found.status, found.edge, found.why,

@@ -11,6 +11,8 @@ from scanner import reading
 from scanner.core.price import HIGHEST, LOWEST
 from scanner.core.reach import BPS, Book, Leg, Rule, to_add, to_repay
 from scanner.core.rounding import cents, significant
+from scanner.core.shocks import RELATIVE
+from scanner.core.weighted import named, weights_of
 from scanner.errors import UsageError
 from scanner.outputs.words import symbol
 from scanner.reading import Stored
@@ -44,14 +46,14 @@ def reach(
     held, legs : rows of the positions table under `driver`, and of the legs table
     price : float
         Below spot for what a fall liquidates, above it for what a rise does. [USD; under the
-        `market` shock times the present prices]
+        `market` shock and weighted ones times the present prices]
 
     Raises
     ------
     UsageError
         A price further from spot than anything is claimed for.
     """
-    ratio = _kind(stored, driver) == "market"
+    ratio = _kind(stored, driver) in RELATIVE
     rows = []
     for row in held:
         key = (row["protocol"], row["market"], row["account"])
@@ -132,9 +134,8 @@ def _shown(price: float) -> float:
 def _kind(stored: Stored, driver: str) -> str:
     """The kind of the shock that is called so."""
     for text in stored.document["shocks"]:
-        kind, _, name = text.partition(":")
-        if (name or kind) == driver:
-            return str(kind)
+        if named(text) == driver:
+            return str(text.partition(":")[0])
     return "driver"
 
 
@@ -145,7 +146,7 @@ def _market(stored: Stored, row: Row) -> Row:
 
 def _axis(stored: Stored, row: Row, market: Row, driver: str) -> tuple[float, int | None]:
     """The market's own present price of the driver, and its feed's unit where p* counts in it."""
-    if _kind(stored, driver) == "market":
+    if _kind(stored, driver) in RELATIVE:
         return 1.0, None
     feed = market["driver_feeds"].get(driver)
     if feed is None:
@@ -225,15 +226,25 @@ def _unit(leg: Row) -> int | None:
 def _slope(stored: Stored, leg: Row, driver: str) -> Fraction | None:
     """How much of the shock the leg's price follows; None where not in a straight line."""
     kind = _kind(stored, driver)
-    follows = {"driver": leg["driver"] == driver, "token": leg["symbol"] == driver}
-    if not follows.get(kind, bool(leg["driver"])):
-        return Fraction(0)
-    if kind != "driver":
-        return Fraction(1)
+    if kind == "token":
+        return Fraction(leg["symbol"] == driver)
+    if kind == "market":
+        weight = Fraction(bool(leg["driver"]))
+    else:
+        weights = {driver: Fraction(1)} if kind == "driver" else weights_of(driver)
+        weight = weights.get(leg["driver"], Fraction(0))
+    if not weight:
+        return weight
+    if not 0 < weight <= 1:
+        return None  # its root would come to 0 before the axis does
     for token in stored.document["tokens"]:
         if token["address"] == leg["token"]:
-            return Fraction(1) if token["sensitivity"] is None else Fraction(token["sensitivity"])
-    return Fraction(1)
+            roots = [one for one in token.get("roots", ()) if one["driver"] == leg["driver"]]
+            if roots and roots[0]["bent"]:
+                return None
+            known = token["sensitivity"] is not None
+            return weight * Fraction(token["sensitivity"]) if known else weight
+    return weight
 
 
 def _integers(stored: Stored, market: Row, legs: Sequence[Row]) -> Rule | None:

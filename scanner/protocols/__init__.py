@@ -13,6 +13,15 @@ An adapter is a module that says:
     touched(market, logs)     those accounts
     read(chain, market, who)  their stored state: integers constant between their own events
     survey(chain, market, …)  stored state + market -> legs, prices, identities, referee
+
+and, where its liquidations are read (`bandscan liquidations`; all three or none):
+
+    liquidations(chain, market, known)   which logs of the market's own contracts tell of them;
+                              `known` are the ledger's keys where they hold more than accounts
+    realised(chain, market, logs)        those logs (`Way.whole`) -> core.realised.Realised, in
+                              token units; `chain` is at the head, and may be asked for more logs
+    worth(chain, market, rows)           dollars by the protocol's own oracle; `chain` is pinned to
+                              the rows' block
 """
 
 import importlib

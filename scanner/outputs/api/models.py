@@ -87,7 +87,9 @@ class Band(Part):
     side: Literal["long", "short"] = of("long")
     kind: Literal["band", "wall", "walls"] = of("band")
     quality: str | None = of("strong")
-    low_usd: USD | None = of(1781.09, "null under the market shock, which has low_ratio.")
+    low_usd: USD | None = of(
+        1781.09, "null under market and weighted shocks, which have low_ratio."
+    )
     high_usd: USD | None = of(1862.02)
     tick_low: int = of(2997)
     tick_high: int = of(3015)
@@ -98,6 +100,7 @@ class Band(Part):
     normal_usd: USD | None = of(91_970_827.1, "What its surroundings would put there.")
     chance_bound: float | None = of(0.004)
     seizable_usd: USD = of(520_991_742.79)
+    not_callable_usd: USD = maybe(0.0, "Of the collateral at risk, what nobody can call.")
     debt_usd: USD = of(992_365_224.36)
     positions: int = of(8)
     accounts: int = of(8)
@@ -116,6 +119,16 @@ class Sides(Part):
     short: USD = of(3_000_000.0)
 
 
+class Dex(Part):
+    """A pool of Uniswap v3, and how far the oracle is from it."""
+
+    pool: str = of("0x88e6a0c2ddd26feeb64f039a2c41296fcb3f5640")
+    token: str = of(WETH, "What stands for the driver.")
+    fee: float = of(0.0005)
+    price_usd: USD = of(2148.3, "Marginal; its dollar coin counts a dollar.")
+    distance: float = of(0.000978, "Spot over that price, less 1.")
+
+
 class DriverRow(Part):
     """One driver."""
 
@@ -123,6 +136,10 @@ class DriverRow(Part):
     spot_usd: USD | None = of(2150.4)
     feed: str | None = of("0x5424384b256154046e9667ddfaaa5e550145215e")
     description: str | None = of("ETH / USD")
+    feed_age_seconds: int | None = maybe(
+        1_234, "Of the feed's last update at the block; null where it tells none."
+    )
+    dex: Dex | None = maybe(None, "A DEX pool of the driver, where one is listed and was read.")
     borrowers: int = of(30_211)
     debt_usd: USD = of(999_172_858.76)
     collateral_usd: USD = of(1_409_408_908.8)
@@ -178,10 +195,12 @@ class Level(Part):
     collateral_at_risk_usd: USD = of(193_000.0, "From spot to this level.")
     debt_usd: USD = of(160_190.0)
     seizable_usd: USD = of(84_099.75)
+    not_callable_usd: USD = of(0.0, "Of the collateral at risk, what nobody can call.")
     positions: int = of(1)
     tick_collateral_at_risk_usd: USD = of(193_000.0, "In this tick alone.")
     tick_debt_usd: USD = of(160_190.0)
     tick_seizable_usd: USD = of(84_099.75)
+    tick_not_callable_usd: USD = of(0.0)
     tick_positions: int = of(1)
     strength: float = of(0.000517, "Of this tick alone: " + STRENGTH)
 
@@ -196,6 +215,7 @@ class Point(Part):
     collateral_at_risk_usd: USD = of(1_196_002_752.24)
     debt_usd: USD = of(992_682_284.36)
     seizable_usd: USD = of(521_158_199.29)
+    not_callable_usd: USD = of(0.0)
     positions: int = of(10)
     accounts: int = of(10)
     strength: float = of(0.190914, "Of the tick that the price lies in.")
@@ -249,6 +269,9 @@ class Position(Part):
     collateral_at_risk_usd: USD = of(373_171_152.24)
     seizable_usd: USD = of(162_609_329.59)
     callable: bool = of(True)
+    not_callable_reason: str | None = maybe(
+        "", 'Why it is not callable, a word of a closed list ("paused", …); "" where it is.'
+    )
     already_liquidatable: bool = of(False)
     largest_collateral: str = of("WETH")
     largest_debt: str = of("USDC")

@@ -99,6 +99,7 @@ class Already(Part):
     collateral_usd: USD = of(400_000.0)
     debt_usd: USD = of(390_000.0)
     bad_debt_usd: USD = of(21_000.0)
+    not_callable_usd: USD = maybe(0.0, "Collateral of those that nobody can call.")
     accounts: list[dict[str, Any]] = of([])
 
 
