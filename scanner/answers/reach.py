@@ -142,7 +142,7 @@ def _axis(stored: Stored, row: Row, market: Row, move: Moved) -> tuple[float, in
     driver = move.name
     if move.kind in RELATIVE:
         return 1.0, None
-    feed = market["driver_feeds"].get(driver)
+    feed = market.get("driver_feeds", {}).get(driver)
     if feed is None:
         [spot] = [d["spot_usd"] for d in stored.document["drivers"] if d["driver"] == driver]
         return float(spot), None
@@ -229,7 +229,8 @@ def _knots(move: Moved, leg: Row) -> tuple[tuple[Fraction, Fraction], ...]:
 def _integers(stored: Stored, market: Row, legs: Sequence[Row]) -> Rule | None:
     """The protocol's own rule, where the stored scan keeps all it needs: Aave v3, whose oracle
     counts in 1e-8 dollars and whose thresholds are basis points."""
-    if market["protocol"] not in ("aave_v3", "spark") or _unknown(stored, market):
+    known = market.get("version") and not _unknown(stored, market)
+    if market["protocol"] not in ("aave_v3", "spark") or not known:
         return None
     prices = [leg["price_usd"] * 10**8 for leg in legs if leg["counted"]]
     weights = [leg["weight"] * BPS for leg in legs if leg["counted"] and leg["kind"] != "debt"]
@@ -253,7 +254,7 @@ def _unknown(stored: Stored, market: Row) -> bool:
 def _closed(market: Row) -> Rule:
     """The sum in fractions, with a billionth of the debt as margin for what is not kept."""
     cuts = market["protocol"] in ("aave_v2", "aave_v3", "spark")
-    new = market["protocol"] != "aave_v2" and market["version"] >= "3.5"
+    new = market["protocol"] != "aave_v2" and (market.get("version") or "") >= "3.5"
     return Rule(_GRAIN, _FULL, cuts and not new, True, _CLOSED.margin, _CLOSED.spare)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from scanner.outputs.api import models, pasts, proofs
+from scanner.outputs.api import happenings, models, pasts, proofs
 from schemas import shapes
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "schemas"
@@ -28,6 +28,13 @@ SCHEMAS: dict[str, tuple[str, type[BaseModel]]] = {
     "history": ("`bandscan history --json`, /v1/history, v1/<driver>/history.json.", pasts.History),
     "scans": ("`bandscan scans --json`, /v1/scans, v1/scans.json.", pasts.Scans),
     "diff": ("`bandscan diff --json`.", shapes.Diff),
+    "diffs": ("`bandscan diff --json` of all drivers.", shapes.Diffs),
+    "proof": ("`bandscan verify --json`, /v1/proof.", proofs.Proof),
+    "liquidations": (
+        "`bandscan liquidations --json`, /v1/liquidations.",
+        happenings.Liquidations,
+    ),
+    "backtest": ("`bandscan backtest --json`, /v1/backtest.", happenings.Backtest),
     "protocols": ("`bandscan protocols --json`.", shapes.Protocols),
     "accounts": ("`bandscan accounts --json`.", shapes.KnownAccounts),
     "doctor": ("`bandscan doctor --json`.", shapes.Doctor),

@@ -157,6 +157,13 @@ class Diff(Part):
     changes: list[Compared]
 
 
+class Diffs(Part):
+    """Two scans compared, driver by driver."""
+
+    schema_: str = SCHEMA
+    drivers: list[Diff]
+
+
 class ToldBand(pasts.PastBand):
     """A range as a watch tells it."""
 

@@ -31,6 +31,9 @@ STRENGTH = (
 )
 
 
+NOT_CALLABLE = "Of the collateral at risk, that of positions nobody can call at present."
+
+
 class Part(BaseModel):
     """A part of an answer."""
 
@@ -109,8 +112,10 @@ class Band(Part):
     dominant_token: str | None = of("WETH")
     normal_usd: USD | None = of(91_970_827.1, "What its surroundings would put there.")
     chance_bound: float | None = of(0.004)
+    low_ratio: float | None = maybe(None, "On an axis of ratios: times the present prices.")
+    high_ratio: float | None = maybe(None)
     seizable_usd: USD = of(520_991_742.79)
-    not_callable_usd: USD = maybe(0.0, "Of the collateral at risk, what nobody can call.")
+    not_callable_usd: USD | None = maybe(0.0, NOT_CALLABLE)
     debt_usd: USD = of(992_365_224.36)
     positions: int = of(8)
     accounts: int = of(8)
@@ -130,13 +135,13 @@ class Sides(Part):
 
 
 class Dex(Part):
-    """A pool of Uniswap v3, and how far the oracle is from it."""
+    """What a DEX pool of the driver says beside its feed."""
 
     pool: str = of("0x88e6a0c2ddd26feeb64f039a2c41296fcb3f5640")
-    token: str = of(WETH, "What stands for the driver.")
-    fee: float = of(0.0005)
-    price_usd: USD = of(2148.3, "Marginal; its dollar coin counts a dollar.")
-    distance: float = of(0.000978, "Spot over that price, less 1.")
+    token: str = of(WETH)
+    fee: float = of(0.0005, "A fraction.")
+    price_usd: USD = of(2149.2, "Its marginal price, its dollar coin counted as a dollar.")
+    distance: float = of(0.000558, "The driver's spot over it, less 1.")
 
 
 class DriverHead(Part):
@@ -188,6 +193,9 @@ class Tick(Part):
     strength: float | None = maybe(1.0, STRENGTH)
     debt_usd: USD = of(309_732_056.36)
     positions: int = of(1)
+    low_ratio: float | None = maybe(None, "On an axis of ratios: times the present prices.")
+    high_ratio: float | None = maybe(None)
+    by_protocol: dict[str, USD] | None = maybe({"aave_v3": 373_171_152.24})
 
 
 class Ticks(Head):
@@ -210,12 +218,12 @@ class Level(Part):
     collateral_at_risk_usd: USD = of(193_000.0, "From spot to this level.")
     debt_usd: USD = of(160_190.0)
     seizable_usd: USD = of(84_099.75)
-    not_callable_usd: USD = of(0.0, "Of the collateral at risk, what nobody can call.")
+    not_callable_usd: USD | None = maybe(0.0, NOT_CALLABLE)
     positions: int = of(1)
     tick_collateral_at_risk_usd: USD = of(193_000.0, "In this tick alone.")
     tick_debt_usd: USD = of(160_190.0)
     tick_seizable_usd: USD = of(84_099.75)
-    tick_not_callable_usd: USD = of(0.0)
+    tick_not_callable_usd: USD | None = maybe(0.0)
     tick_positions: int = of(1)
     strength: float = of(0.000517, "Of this tick alone: " + STRENGTH)
 
@@ -230,7 +238,7 @@ class Point(Part):
     collateral_at_risk_usd: USD = of(1_196_002_752.24)
     debt_usd: USD = of(992_682_284.36)
     seizable_usd: USD = of(521_158_199.29)
-    not_callable_usd: USD = of(0.0)
+    not_callable_usd: USD | None = maybe(0.0, NOT_CALLABLE)
     positions: int = of(10)
     accounts: int = of(10)
     strength: float = of(0.190914, "Of the tick that the price lies in.")
@@ -248,6 +256,8 @@ class Balance(Part):
 
     long_level_usd: USD | None = of(1781.0)
     long_usd: USD | None = of(1_196_002_752.24)
+    long_level_ratio: float | None = maybe(None)
+    short_level_ratio: float | None = maybe(None)
     short_level_usd: USD | None = of(2519.8)
     short_usd: USD | None = of(3_000_000.0)
     long_short_ratio: float | None = of(398.667584)
@@ -284,9 +294,7 @@ class Position(Part):
     collateral_at_risk_usd: USD = of(373_171_152.24)
     seizable_usd: USD = of(162_609_329.59)
     callable: bool = of(True)
-    not_callable_reason: str | None = maybe(
-        "", 'Why it is not callable, a word of a closed list ("paused", …); "" where it is.'
-    )
+    not_callable_reason: str | None = maybe("", "Why not; empty where it is callable.")
     already_liquidatable: bool = of(False)
     largest_collateral: str = of("WETH")
     largest_debt: str = of("USDC")
