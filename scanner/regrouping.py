@@ -1,17 +1,20 @@
 """The band finder once more, over the positions and legs of a stored scan, with other owners."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from scanner.core import band_rows, callability
+from scanner.answers.moved import moved
+from scanner.core import band_rows
 from scanner.core.legs import Legs
+from scanner.core.moves import Moves
 from scanner.core.positions import Exposure, Holdings, Token
-from scanner.core.shocks import Shock
+from scanner.core.shocks import RATIO_SCALE, Shock
+from scanner.core.strength import strengthened
 from scanner.reading import Stored
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ def bands_again(stored: Stored) -> list[dict[str, Any]]:
         for band in band_rows.bands(name, entries, row["spot_usd"] or 1.0, ratio=ratio):
             owner = band["owner"]
             found.append({**band, "owner": owner and str(names[int(owner, 16)])})
-    return found
+    return strengthened(stored.document["ticks"], found)[1]
 
 
 @dataclass(frozen=True)
@@ -108,9 +111,9 @@ def _entry(
     _, first = np.unique(token, return_index=True)
     symbols, drivers = (legs[name].to_numpy(object)[first] for name in ("symbol", "driver"))
     prices = legs["price_usd"].to_numpy(np.float64)[first]
-    kind = _kind(stored, driver["driver"])
-    follows = {"driver": drivers == driver["driver"], "token": symbols == driver["driver"]}
-    moves = np.asarray(follows.get(kind, drivers != ""), np.bool_) & (prices > 0)
+    shock = _shock(
+        stored, driver["driver"], addresses.tolist(), symbols.tolist(), drivers.tolist(), prices
+    )
     owners = np.searchsorted(names, rows["owner"].to_numpy(object).astype(str))
     holdings = Holdings(
         protocol=protocol,
@@ -137,14 +140,15 @@ def _entry(
     price = rows["liquidation_price_usd"].fillna(rows["liquidation_ratio"])
     side = rows["side"].map(_SIGN).to_numpy().astype(np.int8)
     exposure = _Kept(
-        shock=Shock(driver["driver"], kind, b"", "", 1, 1, moves),
+        shock=shock,
         touched=np.ones(size, np.bool_),
         side=side,
         raw=np.zeros(size, np.int64),
         ratio=rows["liquidation_ratio"].to_numpy(np.float64),
         at_risk=rows["collateral_at_risk_usd"].to_numpy(np.float64),
         seizable=rows["seizable_usd"].to_numpy(np.float64),
-        barred=callability.codes(rows["not_callable_reason"].to_numpy(object)),
+        # Whether, not why: scans of before the reasons can be grouped too.
+        barred=(~rows["callable"].to_numpy(np.bool_)).astype(np.uint8),
         prices=price.to_numpy(np.float64),
     )
     return holdings, exposure
@@ -157,9 +161,21 @@ def _numbers(owners: I64) -> npt.NDArray[np.uint8]:
     return rows
 
 
-def _kind(stored: Stored, driver: str) -> str:
-    for text in stored.document["shocks"]:
-        kind, _, name = str(text).partition(":")
-        if (name or kind) == driver:
-            return kind
-    return "driver"
+def _shock(
+    stored: Stored,
+    name: str,
+    addresses: Sequence[str],
+    symbols: Sequence[str],
+    drivers: Sequence[str],
+    prices: F64,
+) -> Shock:
+    """How the tokens move, as far as the finder asks: by what share of the axis."""
+    move = moved(stored, name)
+    weights = [move.weight(s, d) for s, d in zip(symbols, drivers, strict=True)]
+    curves = [move.curve(address) for address in addresses]
+    follows = np.array([weight != 0 for weight in weights], np.bool_) & (prices > 0)
+    moves = None
+    if any(w and (w != 1 or c is not None) for w, c in zip(weights, curves, strict=True)):
+        moves = Moves(RATIO_SCALE, tuple(weights), tuple(curves), (1,) * len(weights))
+        follows &= moves.moving
+    return Shock(name, move.kind, b"", "", 1, 1, follows, moves=moves)
