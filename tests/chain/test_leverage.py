@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from command import bandscan
 from localchain import LocalChain
 from scanning import scan, table
 
@@ -13,6 +14,7 @@ from scanner.chain.calls import Call
 from scanner.chain.pinned import Chain
 from scanner.deployments import issued_symbols
 from scanner.errors import StateGone
+from scanner.outputs import words
 
 
 def cents(values: Any) -> int:
@@ -204,3 +206,8 @@ def test_levels_and_strength_under_other_shocks(
     assert strengths == [ticks[row["side"], row["tick"]]["strength"] for row in answer["levels"]]
     assert max(strengths) == 1.0
     assert finished.document["ticks"] == answers.ticks(stored)["ticks"]
+
+    told = bandscan("levels", name, "--at", at[0], "--store", tmp_path / "store")
+    assert told.code == 0
+    assert f"below {'0.8000x' if ratio else words.price(at[0])} (-20.0 %)" in told.out
+    assert f"{answer['at'][0]['positions']:,} position" in told.out
