@@ -6,7 +6,7 @@ from typing import Any
 from scanner.outputs import proof_words
 from scanner.outputs.callability import beside, not_callable
 from scanner.outputs.document import holds
-from scanner.outputs.site import figures, names
+from scanner.outputs.site import figures, following, names
 from scanner.outputs.site.amounts import Amounts
 from scanner.outputs.site.model import Dataset, Range, Row, Scan
 from scanner.outputs.words import count, one_line, short_hex, symbol
@@ -189,6 +189,7 @@ def certificate(scan: Scan, chain_option: str) -> Context:
         "waiting": _waiting(scan),
         "proof": _proof(scan),
         "problems": said,
+        "sources": following.sources(document),
         "command": f"bandscan scan --chain {chain_option} --block {document['block']['number']}"
         " --verify all",
         "hash": one_line(str(document["block"]["hash"])),
