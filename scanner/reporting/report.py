@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scanner import answers, past, reading
 from scanner.core.windows import LONGEST
 from scanner.deployments import chain_info
@@ -196,6 +198,9 @@ def _of_driver(
     frame = stored.positions
     frame = frame[frame["driver"] == name].reindex(columns=list(COLUMNS))  # of older scans too
     columns: dict[str, Any] = {column: frame[column].to_numpy() for column in COLUMNS}
+    for column, kind in COLUMNS.items():
+        if kind == "text" and columns[column].dtype.kind == "f":  # not known, which is not ""
+            columns[column] = np.full(len(frame), None, object)
     files = {"json": writer.put(f"v1/{slug}/positions.json", encode(nearest))}
     for form in ("csv", "parquet"):
         path = f"data/{slug}/positions.{form}"

@@ -62,7 +62,9 @@ def happened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Happened]:
 def kept(store: Path, chain_id: int) -> list[dict[str, Any]]:
     """All events of a store."""
     with Events.open(store, write=False) as events:
-        return events.rows(events.sources(chain_id), 0, 2**60)
+        rows = events.rows(events.sources(chain_id), 0, 2**60)
+    # Tokens of kept rows have no price, and no NaN equals another.
+    return [{key: row[key] for key in row if not key.endswith("_token")} for row in rows]
 
 
 def test_amounts_are_what_balances_changed_by(happened: Happened) -> None:
@@ -285,7 +287,11 @@ def test_without_old_state_dollars_are_of_the_nearest_scan(
         liquidations.read(lit, window)
         answer = answers.liquidations(lit.store, None, first=happened.before)
         assert answer["price_sources"][0]["source"] == f"scan {finished.path.name}"
-        rows = {row["block"]["number"]: row for row in answer["liquidations"]}
+        rows = {
+            row["block"]["number"]: row
+            for row in answer["liquidations"]
+            if row["kind"] == "liquidation"
+        }
         for truth in happened.truth:
             row = rows[truth.block]
             if truth.protocol not in ("compound_v3",):  # whose rows are of parts

@@ -12,10 +12,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from api.process import serving
 from command import assert_clear, bandscan, bytes_of
 from localchain import LocalChain
 from scanning import ONE, priced, scan, table
 
+from scanner import connect, open_store
 from scanner.core.weighted import weights_of
 
 UNIT = 10**9
@@ -150,6 +152,23 @@ def test_the_name_is_on_every_output(stored: Path) -> None:
     account = bandscan("account", row["account"], "--store", stored / "store")
     assert account.code == 0
     assert NAME in account.out
+
+
+def test_the_api_and_the_client_answer_for_it(stored: Path) -> None:
+    """By any spelling, over HTTP and from the store alike."""
+    store = open_store(stored / "store")
+    with serving(stored / "store") as running:
+        served = connect(f"http://127.0.0.1:{running.port}")
+        for name in ("market", WEIGHTED, "shock:BTC=.80,ETH=1.0"):
+            told = "market" if name == "market" else NAME
+            bands, levels = store.bands(name), store.levels(name)
+            assert served.bands(name) == bands
+            assert served.levels(name) == levels
+            assert levels["driver"] == told
+            rows = list(store.positions(name))
+            assert list(served.positions(name)) == rows
+            assert {row["driver"] for row in rows} == {told}
+        assert {row["driver"] for row in store.drivers()["drivers"]} == {"market", NAME}
 
 
 def test_the_report_has_it_under_a_safe_name(stored: Path, tmp_path: Path) -> None:
