@@ -160,7 +160,7 @@ def _markets(
     return sorted(every, key=lambda row: (row["protocol"], row["market"]))
 
 
-def _parsed(shock: str) -> tuple[str, str]:
+def parsed(shock: str) -> tuple[str, str]:
     """(kind, name) of a shock in any spelling."""
     return weighted.kind_and_name(weighted.canonical(shock))
 
@@ -187,7 +187,7 @@ def several_drivers(kind: str, name: str, holdings: Sequence[Holdings]) -> list[
 def _shocks(asked: Sequence[str], surveys: Sequence[Survey]) -> list[tuple[str, str]]:
     """(kind, name) in a fixed order."""
     if asked:
-        return sorted({_parsed(shock) for shock in asked})
+        return sorted({parsed(shock) for shock in asked})
     return sorted({("driver", name) for survey in surveys for name in survey.drivers})
 
 

@@ -3,19 +3,18 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from scanner.core import band_rows, callability
-from scanner.core.curves import Curve
+from scanner.answers.moved import moved
+from scanner.core import band_rows
 from scanner.core.legs import Legs
 from scanner.core.moves import Moves
 from scanner.core.positions import Exposure, Holdings, Token
 from scanner.core.shocks import RATIO_SCALE, Shock
-from scanner.core.weighted import kind_and_name, weights_of
+from scanner.core.strength import strengthened
 from scanner.reading import Stored
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def bands_again(stored: Stored) -> list[dict[str, Any]]:
         for band in band_rows.bands(name, entries, row["spot_usd"] or 1.0, ratio=ratio):
             owner = band["owner"]
             found.append({**band, "owner": owner and str(names[int(owner, 16)])})
-    return found
+    return strengthened(stored.document["ticks"], found)[1]
 
 
 @dataclass(frozen=True)
@@ -112,12 +111,9 @@ def _entry(
     _, first = np.unique(token, return_index=True)
     symbols, drivers = (legs[name].to_numpy(object)[first] for name in ("symbol", "driver"))
     prices = legs["price_usd"].to_numpy(np.float64)[first]
-    kind = _kind(stored, driver["driver"])
-    follows = {"driver": drivers == driver["driver"], "token": symbols == driver["driver"]}
-    moves = _moves(stored, kind, driver["driver"], addresses.tolist(), drivers.tolist())
-    if moves is not None:
-        follows[kind] = moves.moving
-    moving = np.asarray(follows.get(kind, drivers != ""), np.bool_) & (prices > 0)
+    shock = _shock(
+        stored, driver["driver"], addresses.tolist(), symbols.tolist(), drivers.tolist(), prices
+    )
     owners = np.searchsorted(names, rows["owner"].to_numpy(object).astype(str))
     holdings = Holdings(
         protocol=protocol,
@@ -144,49 +140,18 @@ def _entry(
     price = rows["liquidation_price_usd"].fillna(rows["liquidation_ratio"])
     side = rows["side"].map(_SIGN).to_numpy().astype(np.int8)
     exposure = _Kept(
-        shock=Shock(driver["driver"], kind, b"", "", 1, 1, moving, moves=moves),
+        shock=shock,
         touched=np.ones(size, np.bool_),
         side=side,
         raw=np.zeros(size, np.int64),
         ratio=rows["liquidation_ratio"].to_numpy(np.float64),
         at_risk=rows["collateral_at_risk_usd"].to_numpy(np.float64),
         seizable=rows["seizable_usd"].to_numpy(np.float64),
-        barred=callability.codes(rows["not_callable_reason"].to_numpy(object)),
+        # Whether, not why: scans of before the reasons can be grouped too.
+        barred=(~rows["callable"].to_numpy(np.bool_)).astype(np.uint8),
         prices=price.to_numpy(np.float64),
     )
     return holdings, exposure
-
-
-def _moves(
-    stored: Stored, kind: str, name: str, addresses: Sequence[str], drivers: Sequence[str]
-) -> Moves | None:
-    """How tokens move that do not all do so one for one; None where they do."""
-    if kind == "token":
-        return None
-    of = weights_of(name) if kind == "shock" else {name: Fraction(1)}
-    weights = [
-        Fraction(bool(driver)) if kind == "market" else of.get(driver, Fraction(0))
-        for driver in drivers
-    ]
-    told = {row["address"]: row for row in stored.document["tokens"]}
-    curves = [
-        _curve(told.get(address, {}), driver)
-        for address, driver in zip(addresses, drivers, strict=True)
-    ]
-    plain = zip(weights, curves, strict=True)
-    if all(weight == 0 or (weight == 1 and curve is None) for weight, curve in plain):
-        return None
-    return Moves(RATIO_SCALE, weights, curves, [RATIO_SCALE] * len(weights))
-
-
-def _curve(token: Mapping[str, Any], driver: str) -> Curve | None:
-    """How a token's row says that it follows its driver; None for in proportion."""
-    for root in token.get("roots", ()):
-        if root["driver"] == driver and root["curve"]:
-            knots = np.array(root["curve"], np.float64)
-            curve = Curve(knots[:, 0], knots[:, 1])
-            return None if curve.proportional else curve
-    return None
 
 
 def _numbers(owners: I64) -> npt.NDArray[np.uint8]:
@@ -196,9 +161,21 @@ def _numbers(owners: I64) -> npt.NDArray[np.uint8]:
     return rows
 
 
-def _kind(stored: Stored, driver: str) -> str:
-    for text in stored.document["shocks"]:
-        kind, name = kind_and_name(str(text))
-        if name == driver:
-            return kind
-    return "driver"
+def _shock(
+    stored: Stored,
+    name: str,
+    addresses: Sequence[str],
+    symbols: Sequence[str],
+    drivers: Sequence[str],
+    prices: F64,
+) -> Shock:
+    """How the tokens move, as far as the finder asks: by what share of the axis."""
+    move = moved(stored, name)
+    weights = [move.weight(s, d) for s, d in zip(symbols, drivers, strict=True)]
+    curves = [move.curve(address) for address in addresses]
+    follows = np.array([weight != 0 for weight in weights], np.bool_) & (prices > 0)
+    moves = None
+    if any(w and (w != 1 or c is not None) for w, c in zip(weights, curves, strict=True)):
+        moves = Moves(RATIO_SCALE, tuple(weights), tuple(curves), (1,) * len(weights))
+        follows &= moves.moving
+    return Shock(name, move.kind, b"", "", 1, 1, follows, moves=moves)

@@ -24,9 +24,9 @@ from scanner.core.integers import Integers
 from scanner.core.positions import Exposure
 from scanner.core.rows import SIDE_NAMES, hex_addresses
 from scanner.core.states import States
-from scanner.core.weighted import kind_and_name
 from scanner.deployments import chain_info
 from scanner.errors import OverridesRefused, ReadError, StateGone
+from scanner.findings import parsed
 from scanner.opening import Opened
 from scanner.outputs.document import encode
 from scanner.protocols import Survey, beyond, key_width
@@ -205,7 +205,7 @@ class _Run:
         why[rows] = "the position is not there at the scanned block"
         driver = self.rows["driver"].to_numpy(object)[rows]
         for shock in self.stored.document["shocks"]:
-            kind, name = kind_and_name(shock)
+            kind, name = parsed(shock)
             mine = np.flatnonzero((driver == name) & (places >= 0))
             exposure = survey.expose(kind, name) if len(mine) else None
             if exposure is None:

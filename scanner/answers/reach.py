@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from scanner import reading
+from scanner.answers.moved import Moved, moved
 from scanner.core.price import HIGHEST, LOWEST
 from scanner.core.reach import BPS, Book, Leg, Rule, to_add, to_repay
 from scanner.core.rounding import cents, significant
 from scanner.core.shocks import RELATIVE
-from scanner.core.weighted import named, weights_of
 from scanner.errors import UsageError
 from scanner.outputs.words import symbol
 from scanner.reading import Stored
@@ -32,7 +32,7 @@ NOT_COUNTED = "not counted as collateral"
 NO_AMOUNT = "no amount of it is enough"
 EMPTY = "its decimals are not known: the balance is 0"
 UNPRICED = "a leg has no price"
-BENT = "a leg does not follow this shock in a straight line"
+BENT = "a leg does not follow this shock in a line that is known well enough"
 APART = "the stored legs do not give back the scan's own liquidation price"
 
 
@@ -53,12 +53,13 @@ def reach(
     UsageError
         A price further from spot than anything is claimed for.
     """
-    ratio = _kind(stored, driver) in RELATIVE
+    move = moved(stored, driver)
+    ratio = move.kind in RELATIVE
     rows = []
     for row in held:
         key = (row["protocol"], row["market"], row["account"])
         mine = [leg for leg in legs if (leg["protocol"], leg["market"], leg["account"]) == key]
-        rows.append(_position(stored, row, mine, driver, price))
+        rows.append(_position(stored, row, mine, move, price))
     return {
         "driver": driver,
         **({"price_usd": None, "price_ratio": price} if ratio else {"price_usd": price}),
@@ -66,9 +67,9 @@ def reach(
     }
 
 
-def _position(stored: Stored, row: Row, legs: Sequence[Row], driver: str, price: float) -> Answer:
-    market = _market(stored, row)
-    spot, scale = _axis(stored, row, market, driver)
+def _position(stored: Stored, row: Row, legs: Sequence[Row], move: Moved, price: float) -> Answer:
+    market, driver = _market(stored, row), move.name
+    spot, scale = _axis(stored, row, market, move)
     if not LOWEST < price / spot < HIGHEST:
         raise UsageError(
             f"{symbol(driver)} is at {spot:g} there: nothing is claimed of {price:g}.",
@@ -77,7 +78,7 @@ def _position(stored: Stored, row: Row, legs: Sequence[Row], driver: str, price:
     found: Answer = {key: row[key] for key in ("protocol", "market", "account", "owner")}
     found |= {"side": "long" if price <= spot else "short", "rule": None, "why": None}
     found |= {"needed": None, "repay": [], "add": []}
-    built = _book(stored, row, legs, market, driver, spot, scale)
+    built = _book(stored, row, legs, market, move, spot, scale)
     if isinstance(built, str):
         return {**found, "why": built}
     name, book, places = built
@@ -131,24 +132,17 @@ def _shown(price: float) -> float:
     return float(significant(np.array([price]))[0])
 
 
-def _kind(stored: Stored, driver: str) -> str:
-    """The kind of the shock that is called so."""
-    for text in stored.document["shocks"]:
-        if named(text) == driver:
-            return str(text.partition(":")[0])
-    return "driver"
-
-
 def _market(stored: Stored, row: Row) -> Row:
     key = (row["protocol"], row["market"])
     return next(m for m in stored.document["markets"] if (m["protocol"], m["market"]) == key)
 
 
-def _axis(stored: Stored, row: Row, market: Row, driver: str) -> tuple[float, int | None]:
+def _axis(stored: Stored, row: Row, market: Row, move: Moved) -> tuple[float, int | None]:
     """The market's own present price of the driver, and its feed's unit where p* counts in it."""
-    if _kind(stored, driver) in RELATIVE:
+    driver = move.name
+    if move.kind in RELATIVE:
         return 1.0, None
-    feed = market["driver_feeds"].get(driver)
+    feed = market.get("driver_feeds", {}).get(driver)
     if feed is None:
         [spot] = [d["spot_usd"] for d in stored.document["drivers"] if d["driver"] == driver]
         return float(spot), None
@@ -162,18 +156,18 @@ def _book(
     row: Row,
     legs: Sequence[Row],
     market: Row,
-    driver: str,
+    move: Moved,
     spot: float,
     scale: int | None,
 ) -> tuple[str, Book, list[int | None]] | str:
     """The rule's name, the position under it, and the place of each leg; or why there is none."""
     if any(leg["price_usd"] is None or leg["weight"] is None for leg in legs if leg["counted"]):
         return UNPRICED
-    slopes = [_slope(stored, leg, driver) for leg in legs]
-    if any(slope is None for slope in slopes):
+    slopes = [move.weight(leg["symbol"], leg["driver"]) for leg in legs]
+    bent = any(_knots(move, leg) for leg in legs)
+    if bent and (_closed(market).cuts or not all(map(move.sure, (leg["token"] for leg in legs)))):
         return BENT
-    straight = [slope for slope in slopes if slope is not None]
-    rule = _integers(stored, market, legs) if set(straight) <= {0, 1} else None
+    rule = None if bent or not set(slopes) <= {0, 1} else _integers(stored, market, legs)
     present = round(spot * scale) if scale else _RATIO
     for name, chosen in (("integers", rule), ("closed_form", _closed(market))):
         if chosen is None:
@@ -183,11 +177,11 @@ def _book(
         factor = Fraction(1) if own else _calibration(row, legs)
         made: list[Leg] = []
         places: list[int | None] = []
-        for leg, slope in zip(legs, straight, strict=True):
+        for leg, slope in zip(legs, slopes, strict=True):
             unit = _unit(leg)
             places.append(None if unit is None or not leg["counted"] else len(made))
             if unit is not None and leg["counted"]:
-                made.append(_leg(stored, leg, slope, unit, chosen, present, driver, factor))
+                made.append(_leg(move, leg, slope, unit, chosen, present, factor))
         book = Book(chosen, present, tuple(made))
         if _agrees(book, row):
             return name, book, places
@@ -195,13 +189,12 @@ def _book(
 
 
 def _leg(
-    stored: Stored,
+    move: Moved,
     leg: Row,
     slope: Fraction,
     unit: int,
     rule: Rule,
     present: int,
-    driver: str,
     factor: Fraction,
 ) -> Leg:
     debt = leg["kind"] == "debt"
@@ -210,8 +203,9 @@ def _leg(
     weight = 0 if debt else int(Fraction(leg["weight"]) * factor * rule.full)
     if not debt and (rule.cuts or rule.full == BPS):
         weight = round(leg["weight"] * BPS) * rule.full // BPS
-    plain = units == present or _kind(stored, driver) != "driver"
-    return Leg(debt, int(leg["amount_raw"]), unit, units, weight, slope, plain)
+    plain = units == present or move.kind != "driver"
+    knots = _knots(move, leg)
+    return Leg(debt, int(leg["amount_raw"]), unit, units, weight, slope, plain, knots)
 
 
 def _unit(leg: Row) -> int | None:
@@ -223,34 +217,20 @@ def _unit(leg: Row) -> int | None:
     return next(u for u in (unit, 10 * unit) if 0.5 < raw / amount / u < 2)
 
 
-def _slope(stored: Stored, leg: Row, driver: str) -> Fraction | None:
-    """How much of the shock the leg's price follows; None where not in a straight line."""
-    kind = _kind(stored, driver)
-    if kind == "token":
-        return Fraction(leg["symbol"] == driver)
-    if kind == "market":
-        weight = Fraction(bool(leg["driver"]))
-    else:
-        weights = {driver: Fraction(1)} if kind == "driver" else weights_of(driver)
-        weight = weights.get(leg["driver"], Fraction(0))
-    if not weight:
-        return weight
-    if not 0 < weight <= 1:
-        return None  # its root would come to 0 before the axis does
-    for token in stored.document["tokens"]:
-        if token["address"] == leg["token"]:
-            roots = [one for one in token.get("roots", ()) if one["driver"] == leg["driver"]]
-            if roots and roots[0]["bent"]:
-                return None
-            known = token["sensitivity"] is not None
-            return weight * Fraction(token["sensitivity"]) if known else weight
-    return weight
+def _knots(move: Moved, leg: Row) -> tuple[tuple[Fraction, Fraction], ...]:
+    """How the leg's price follows its root where that is not in proportion."""
+    curve = move.curve(leg["token"])
+    if curve is None or not move.weight(leg["symbol"], leg["driver"]):
+        return ()
+    pairs = zip(curve.at.tolist(), curve.value.tolist(), strict=True)
+    return tuple((Fraction(at), Fraction(value)) for at, value in pairs)
 
 
 def _integers(stored: Stored, market: Row, legs: Sequence[Row]) -> Rule | None:
     """The protocol's own rule, where the stored scan keeps all it needs: Aave v3, whose oracle
     counts in 1e-8 dollars and whose thresholds are basis points."""
-    if market["protocol"] not in ("aave_v3", "spark") or _unknown(stored, market):
+    known = market.get("version") and not _unknown(stored, market)
+    if market["protocol"] not in ("aave_v3", "spark") or not known:
         return None
     prices = [leg["price_usd"] * 10**8 for leg in legs if leg["counted"]]
     weights = [leg["weight"] * BPS for leg in legs if leg["counted"] and leg["kind"] != "debt"]
@@ -274,7 +254,7 @@ def _unknown(stored: Stored, market: Row) -> bool:
 def _closed(market: Row) -> Rule:
     """The sum in fractions, with a billionth of the debt as margin for what is not kept."""
     cuts = market["protocol"] in ("aave_v2", "aave_v3", "spark")
-    new = market["protocol"] != "aave_v2" and market["version"] >= "3.5"
+    new = market["protocol"] != "aave_v2" and (market.get("version") or "") >= "3.5"
     return Rule(_GRAIN, _FULL, cuts and not new, True, _CLOSED.margin, _CLOSED.spare)
 
 

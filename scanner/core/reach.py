@@ -40,10 +40,14 @@ class Leg:
     weight : int
         Of a collateral; 0 where it is not counted. [`Rule.full` is one]
     slope : Fraction
-        Sensitivity to the shock: the price is price * (1 + slope * (p / present - 1)).
+        How much of the shock its root makes: the root is at 1 + slope * (p / present - 1) times its
+        present answer.
     plain : bool
         The price follows in proportion, cut to whole units, and not through an exchange rate that
         the scan does not keep.
+    knots : tuple of (root, price)
+        How the price follows its root where that is not in proportion, both over their present
+        ones: straight from knot to knot and on beyond the ends (curves.py).
     """
 
     debt: bool
@@ -53,6 +57,16 @@ class Leg:
     weight: int
     slope: Fraction
     plain: bool
+    knots: tuple[tuple[Fraction, Fraction], ...] = ()
+
+    def factor(self, ratio: Fraction) -> Fraction:
+        """What the price is multiplied by where the axis is at `ratio` times its present."""
+        root = max(1 + self.slope * (ratio - 1), Fraction(0))
+        if not self.knots:
+            return root
+        inner = [k for k in range(1, len(self.knots) - 1) if self.knots[k][0] <= root]
+        (at, value), (to, end) = self.knots[len(inner)], self.knots[len(inner) + 1]
+        return max(value + (root - at) * (end - value) / (to - at), Fraction(0))
 
 
 @dataclass(frozen=True)
@@ -96,11 +110,10 @@ class Book:
         """A leg's price at an answer, to the safe side where the scan does not know its digits."""
         if not leg.slope or answer == self.present:
             return leg.price
-        over, under = leg.slope.numerator, leg.slope.denominator
-        factor = (under - over) * self.present + over * answer
+        factor = leg.factor(Fraction(answer, self.present))
         # An exchange rate is known as far as the present price has digits.
         known = leg.price + (leg.debt and not leg.plain)
-        return max(known * factor // (under * self.present), 0)
+        return known * factor.numerator // factor.denominator
 
     def healthy(self, answer: int) -> bool:
         """Whether the position is healthy when the feed answers so."""
@@ -139,7 +152,18 @@ class Book:
         near = (target + step * k for k in range(min(_NEAR, room) + 1))
         if not all(map(self.healthy, near)) or not self.healthy(self.present):
             return False
-        return all(map(self.healthy, self._drops(target)))
+        return all(map(self.healthy, [*self._bends(target), *self._drops(target)]))
+
+    def _bends(self, target: int) -> list[int]:
+        """The answers around the bends of any leg between `target` and the present one."""
+        low, high = sorted((target, self.present))
+        found = set()
+        for leg in self.legs:
+            corners = [at for at, _ in leg.knots] or [Fraction(0)]
+            for root in corners if leg.slope else ():
+                at = self.present * (1 + (root - 1) / leg.slope)
+                found |= {k for k in (at.__floor__(), at.__ceil__()) if low < k < high}
+        return sorted(found)
 
     def _drops(self, target: int) -> list[int]:
         """Where between `target` and the present answer a cut average may be too low: it steps from

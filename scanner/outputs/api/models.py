@@ -31,6 +31,9 @@ STRENGTH = (
 )
 
 
+NOT_CALLABLE = "Of the collateral at risk, that of positions nobody can call at present."
+
+
 class Part(BaseModel):
     """A part of an answer."""
 
@@ -60,6 +63,15 @@ class CertificateSummary(Part):
     problems: int = of(0)
 
 
+class Grouping(Part):
+    """That a file of groups was applied (`--group FILE`); nothing of its path."""
+
+    sha256: str = of("5e" * 32, "Of the file.")
+    groups: int = of(3)
+    accounts: int = of(9, "Listed in the file.")
+    found: int = of(7, "Of those, in this scan.")
+
+
 class Head(Part):
     """Which scan it is, and what that scan is worth."""
 
@@ -69,6 +81,7 @@ class Head(Part):
     block: Block
     complete: bool = of(True, "Whether no borrower is missing.")
     certificate_summary: CertificateSummary
+    grouping: Grouping | None = maybe(None, "Only where a file of groups was given.")
 
 
 class Token(Part):
@@ -99,7 +112,10 @@ class Band(Part):
     dominant_token: str | None = of("WETH")
     normal_usd: USD | None = of(91_970_827.1, "What its surroundings would put there.")
     chance_bound: float | None = of(0.004)
+    low_ratio: float | None = maybe(None, "On an axis of ratios: times the present prices.")
+    high_ratio: float | None = maybe(None)
     seizable_usd: USD = of(520_991_742.79)
+    not_callable_usd: USD | None = maybe(0.0, NOT_CALLABLE)
     debt_usd: USD = of(992_365_224.36)
     positions: int = of(8)
     accounts: int = of(8)
@@ -118,16 +134,35 @@ class Sides(Part):
     short: USD = of(3_000_000.0)
 
 
-class DriverRow(Part):
+class Dex(Part):
+    """What a DEX pool of the driver says beside its feed."""
+
+    pool: str = of("0x88e6a0c2ddd26feeb64f039a2c41296fcb3f5640")
+    token: str = of(WETH)
+    fee: float = of(0.0005, "A fraction.")
+    price_usd: USD = of(2149.2, "Its marginal price, its dollar coin counted as a dollar.")
+    distance: float = of(0.000558, "The driver's spot over it, less 1.")
+
+
+class DriverHead(Part):
     """One driver."""
 
     driver: str = of("ETH")
     spot_usd: USD | None = of(2150.4)
     feed: str | None = of("0x5424384b256154046e9667ddfaaa5e550145215e")
     description: str | None = of("ETH / USD")
+    feed_age_seconds: int | None = maybe(
+        1_234, "Of the feed's last update at the block; null where it tells none."
+    )
+    dex: Dex | None = maybe(None, "A DEX pool of the driver, where one is listed and was read.")
     borrowers: int = of(30_211)
     debt_usd: USD = of(999_172_858.76)
     collateral_usd: USD = of(1_409_408_908.8)
+
+
+class DriverRow(DriverHead):
+    """One driver, and the ranges nearest to spot."""
+
     at_risk: Sides
     below: Band | None = Field(description="The nearest range on the long side.")
     above: Band | None = Field(description="The nearest range on the short side.")
@@ -158,6 +193,9 @@ class Tick(Part):
     strength: float | None = maybe(1.0, STRENGTH)
     debt_usd: USD = of(309_732_056.36)
     positions: int = of(1)
+    low_ratio: float | None = maybe(None, "On an axis of ratios: times the present prices.")
+    high_ratio: float | None = maybe(None)
+    by_protocol: dict[str, USD] | None = maybe({"aave_v3": 373_171_152.24})
 
 
 class Ticks(Head):
@@ -180,10 +218,12 @@ class Level(Part):
     collateral_at_risk_usd: USD = of(193_000.0, "From spot to this level.")
     debt_usd: USD = of(160_190.0)
     seizable_usd: USD = of(84_099.75)
+    not_callable_usd: USD | None = maybe(0.0, NOT_CALLABLE)
     positions: int = of(1)
     tick_collateral_at_risk_usd: USD = of(193_000.0, "In this tick alone.")
     tick_debt_usd: USD = of(160_190.0)
     tick_seizable_usd: USD = of(84_099.75)
+    tick_not_callable_usd: USD | None = maybe(0.0)
     tick_positions: int = of(1)
     strength: float = of(0.000517, "Of this tick alone: " + STRENGTH)
 
@@ -198,6 +238,7 @@ class Point(Part):
     collateral_at_risk_usd: USD = of(1_196_002_752.24)
     debt_usd: USD = of(992_682_284.36)
     seizable_usd: USD = of(521_158_199.29)
+    not_callable_usd: USD | None = maybe(0.0, NOT_CALLABLE)
     positions: int = of(10)
     accounts: int = of(10)
     strength: float = of(0.190914, "Of the tick that the price lies in.")
@@ -215,6 +256,8 @@ class Balance(Part):
 
     long_level_usd: USD | None = of(1781.0)
     long_usd: USD | None = of(1_196_002_752.24)
+    long_level_ratio: float | None = maybe(None)
+    short_level_ratio: float | None = maybe(None)
     short_level_usd: USD | None = of(2519.8)
     short_usd: USD | None = of(3_000_000.0)
     long_short_ratio: float | None = of(398.667584)
@@ -251,6 +294,7 @@ class Position(Part):
     collateral_at_risk_usd: USD = of(373_171_152.24)
     seizable_usd: USD = of(162_609_329.59)
     callable: bool = of(True)
+    not_callable_reason: str | None = maybe("", "Why not; empty where it is callable.")
     already_liquidatable: bool = of(False)
     largest_collateral: str = of("WETH")
     largest_debt: str = of("USDC")
@@ -260,12 +304,27 @@ class Position(Part):
     distance: float | None = maybe(-0.134105)
 
 
+class GroupTotals(Part):
+    """What one group of a file of groups has in the positions that match."""
+
+    group: str = of("Example Capital")
+    positions: int = of(4)
+    accounts: int = of(4)
+    collateral_usd: USD = of(430_965_964.8)
+    debt_usd: USD = of(309_732_056.36)
+    collateral_at_risk_usd: USD = of(373_171_152.24)
+    seizable_usd: USD = of(162_609_329.59)
+    nearest: float = of(1862.02, "Of its prices the one nearest to spot.")
+    distance: float = of(-0.134105, "Of that one.")
+
+
 class Positions(Head):
     """The answer of /v1/positions."""
 
     driver: str = of("ETH")
     matching: int = of(374, "On all pages together.")
     already_liquidatable: int = of(12, "Positions without a price, in no list.")
+    groups: list[GroupTotals] | None = maybe(None, "Only where a file of groups was given.")
     positions: list[Position]
 
 

@@ -15,9 +15,16 @@ class PastBand(Part):
     kind: Literal["band", "wall", "walls"] = of("band")
     low_usd: USD | None = of(1781.09)
     high_usd: USD | None = of(1862.02)
+    low_ratio: float | None = maybe(None, "On an axis of ratios: times the present prices.")
+    high_ratio: float | None = maybe(None)
+    tick_low: int | None = maybe(2997)
+    tick_high: int | None = maybe(3015)
     collateral_at_risk_usd: USD = of(1_195_620_752.24)
     debt_usd: USD = of(992_365_224.36)
+    positions: int | None = maybe(8)
     accounts: int = of(8)
+    distance: float | None = maybe(-0.134105)
+    owner: str | None = maybe(None, "Of a wall.")
     top_account_share: float = of(0.312115)
 
 
@@ -110,13 +117,20 @@ class Window(Part):
     by_driver: list[dict[str, Any]] | None = maybe([], "Of the chain: the same per driver.")
 
 
+class ChainLeverage(proofs.Leverage):
+    """The totals of a chain's newest complete scan."""
+
+    scan_id: str = of(SCAN)
+    block: Block
+
+
 class History(Part):
     """The answer of /v1/history."""
 
     schema_: str = Field(alias="schema", examples=["bandscan/1"])
     chain_id: int = of(1)
     driver: str | None = of("ETH", "null: of the whole chain.")
-    leverage: proofs.Leverage | None = maybe(
+    leverage: ChainLeverage | None = maybe(
         None, "Of the chain: the totals of its newest complete scan; null if not recorded."
     )
     windows: list[Window]

@@ -4,7 +4,20 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from scanner.outputs.api.models import SCAN, USD, WETH, Block, Head, Part, maybe, of
+from scanner.outputs.api.models import (
+    ADDRESS,
+    SCAN,
+    USD,
+    WETH,
+    Band,
+    Block,
+    DriverHead,
+    Head,
+    Part,
+    Tick,
+    maybe,
+    of,
+)
 
 
 class Identity(Part):
@@ -19,6 +32,7 @@ class Identity(Part):
     debt_found: str = of("4810000000000000")
     debt_total: str = of("4810000000000000")
     coverage: float | None = of(1.0)
+    bound: float | None = maybe(None, "Of an approximate identity: the gap that is tolerated.")
 
 
 class Parity(Part):
@@ -28,9 +42,19 @@ class Parity(Part):
     market: str = of("core")
     accounts: int = of(30_211)
     checked: int = of(100)
+    unread: int | None = maybe(0, "Chosen as well, but the protocol gave no view of them.")
     max_rel_error: float | None = of(0.0)
     p99_rel_error: float | None = of(0.0)
     mismatches: int = of(0)
+
+
+class RootFeed(Part):
+    """A market's root feed of a driver."""
+
+    feed: str = of("0x5424384b256154046e9667ddfaaa5e550145215e")
+    description: str | None = of("ETH / USD")
+    price_usd: USD = of(2150.4)
+    feed_age_seconds: int | None = maybe(36, "Since its last update, at the block; null: unknown.")
 
 
 class Market(Part):
@@ -38,8 +62,28 @@ class Market(Part):
 
     protocol: str = of("aave_v3")
     market: str = of("core")
-    borrowers: int = of(30_211)
+    pool: str | None = maybe("0x87870bca3f3fd6335c3f4ce8392d69350b4fa4e2")
+    revision: int | None = maybe(11)
+    version: str | None = maybe("3.7", "The first release with these rules.")
+    reserves: int | None = maybe(48)
+    borrowers: int | None = of(30_211, "null where the market could not be read.")
+    unknown_accounts: int | None = maybe(0)
     complete: bool = of(True)
+    details: dict[str, Any] | None = maybe({}, "What is the protocol's own to say.")
+    driver_feeds: dict[str, RootFeed] | None = maybe({}, "The market's own root feed, by driver.")
+
+
+class Root(Part):
+    """A feed that moves a token's price, and how: ratios of price and of the feed's answer."""
+
+    feed: str = of("0x5424384b256154046e9667ddfaaa5e550145215e")
+    description: str | None = of("ETH / USD")
+    driver: str | None = of("ETH")
+    sensitivity: float = of(1.0, "When the feed falls.")
+    sensitivity_up: float = of(1.0, "When it rises.")
+    bent: bool = of(False)
+    error: float = of(0.0, "How far a price may be off the curve, as a part of it.")
+    curve: list[list[float]] | None = of(None, "Knots: answer and price over their present ones.")
 
 
 class PricedToken(Part):
@@ -51,6 +95,7 @@ class PricedToken(Part):
     driver: str | None = of("ETH")
     sensitivity: float = of(1.0)
     driver_source: str | None = of("adapter")
+    roots: list[Root] | None = maybe([], "The feeds that were seen to move it.")
 
 
 class Unknown(Part):
@@ -59,6 +104,7 @@ class Unknown(Part):
     protocol: str | None = of("aave_v3")
     market: str | None = of("core")
     why: str = of("oracle reverts")
+    asset: str | None = maybe(WETH)
     accounts: int | None = of(31)
     debt_usd: USD | None = of(None)
     debt_raw: list[dict[str, Any]] = of([])
@@ -74,6 +120,19 @@ class Skipped(Part):
     fatal: bool = of(False)
 
 
+class AlreadyAccount(Part):
+    """One of them; the largest debts are listed."""
+
+    protocol: str = of("aave_v3")
+    market: str = of("core")
+    account: str = of(ADDRESS)
+    health_factor: float | None = of(0.98)
+    collateral_usd: USD = of(40_000.0)
+    debt_usd: USD = of(39_000.0)
+    callable: bool | None = maybe(True)
+    not_callable_reason: str | None = maybe("", "Why not; empty where it is callable.")
+
+
 class Already(Part):
     """Positions with a health factor below 1 at the scanned block."""
 
@@ -81,7 +140,8 @@ class Already(Part):
     collateral_usd: USD = of(400_000.0)
     debt_usd: USD = of(390_000.0)
     bad_debt_usd: USD = of(21_000.0)
-    accounts: list[dict[str, Any]] = of([])
+    not_callable_usd: USD | None = maybe(0.0, "Collateral of those that nobody can call.")
+    accounts: list[AlreadyAccount]
 
 
 class Certificate(Head):
@@ -94,6 +154,12 @@ class Certificate(Head):
     unknown: list[Unknown]
     problems: list[Skipped]
     already_liquidatable: Already
+
+
+class Tokens(Head):
+    """The answer of /v1/tokens."""
+
+    tokens: list[PricedToken]
 
 
 class Totals(Part):
@@ -130,8 +196,8 @@ class DollarToken(Part):
 
     address: str = of("0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48")
     symbol: str = of("USDC", "For show only.")
-    decimals: int | None = of(6)
-    supply_raw: str | None = of("52100000000000000", "totalSupply at the block.")
+    decimals: int | None = maybe(6)
+    supply_raw: str | None = maybe("52100000000000000", "totalSupply at the block.")
     supply: str | None = of("52100000000.0", "Whole tokens.")
 
 
@@ -221,10 +287,10 @@ class Document(Part):
     tick_ratio: float = of(1.0025)
     certificate: list[Identity]
     parity: list[Parity]
-    drivers: list[dict[str, Any]] = of([])
+    drivers: list[DriverHead]
     tokens: list[PricedToken]
-    bands: list[dict[str, Any]] = of([])
-    ticks: list[dict[str, Any]] = of([])
+    bands: list[Band]
+    ticks: list[Tick]
     markets: list[Market]
     leverage: Leverage | None = maybe(None, "Scans of the first release have none.")
     already_liquidatable: Already
@@ -307,3 +373,9 @@ class Problem(Part):
         [{"parameter": "limit", "message": "Input should be less than or equal to 1000"}]
     )
     reasons: list[str] | None = maybe(["93.318 % of the USDC debt found in aave_v3 core"])
+    drivers: list[str] | None = maybe(["ETH"], "All that the scan has.")
+    protocols: list[str] | None = maybe(["aave_v3"], "All that the scan has.")
+    chain_id: int | None = maybe(1)
+    scan_id: str | None = maybe(SCAN)
+    block: dict[str, int] | None = maybe({"number": 24_512_345, "timestamp": 1_770_645_900})
+    complete: bool | None = maybe(False)
