@@ -33,6 +33,7 @@ from scanner.commands import (
     report,
     scan,
     serve,
+    tokens,
     verify,
     watch,
 )
@@ -117,6 +118,7 @@ for _command in (
     history.diff,
     history.scans,
     protocols.protocols,
+    tokens.tokens,
     accounts.accounts,
     doctor.doctor,
     report.report,

@@ -158,18 +158,15 @@ def _markets(
     return sorted(every, key=lambda row: (row["protocol"], row["market"]))
 
 
-def _parsed(shock: str) -> tuple[str, str]:
-    """(kind, name) of a shock: ("driver", "ETH"), ("market", "market"); a weighted one is named as
-    it is spelled."""
-    shock = weighted.canonical(shock)
-    kind, _, name = shock.partition(":")
-    return (kind, shock) if kind in RELATIVE else (kind, name)
+def parsed(shock: str) -> tuple[str, str]:
+    """(kind, name) of a shock in any spelling."""
+    return weighted.kind_and_name(weighted.canonical(shock))
 
 
 def _shocks(asked: Sequence[str], surveys: Sequence[Survey]) -> list[tuple[str, str]]:
     """(kind, name) in a fixed order."""
     if asked:
-        return sorted({_parsed(shock) for shock in asked})
+        return sorted({parsed(shock) for shock in asked})
     return sorted({("driver", name) for survey in surveys for name in survey.drivers})
 
 

@@ -18,13 +18,13 @@ from scanner.chain.connect import Node
 from scanner.chain.log_columns import LogChunk, picked
 from scanner.chain.pinned import Chain, Way
 from scanner.chain.times import first_since
-from scanner.core.realised import Realised
+from scanner.core.realised import Realised, nothing, unknown
 from scanner.errors import BandscanError, Problem, ReadError, Reorganised, UsageError
 from scanner.gaps import LEAST_TIP, TIP, Anchored
 from scanner.opening import Opened, Request, connected, listed, opened
 from scanner.protocols import LogFilter, key_width
 from scanner.store.access import FILE
-from scanner.store.events import Events, Mark, Span
+from scanner.store.events import Events, Mark, Read, Span
 from scanner.store.ledger import Ledger
 from scanner.valuing import Valuer
 from scanner.watching import SILENT, Watch
@@ -34,7 +34,9 @@ I64 = npt.NDArray[np.int64]
 
 _NEAR = 2_048  # blocks that may still be reorganised, where the chain names no final one
 _TRIES = 3
+# How a range was asked for, as `asked` in the answer says.
 TWO, TWICE, ONCE = "two endpoints", "one endpoint, two questions", "one endpoint, one question"
+BEFORE = "before the market's first block"
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,10 @@ class Reader:
         known, trust = self._of_ledger()
         wanted: LogFilter = adapter.liquidations(chain, self._one.market, known)
         problems: list[Problem] = []
-        # Nothing was emitted before there was a market.
+        begun = row.first_block or 0
+        for low, high in events.missing(source, first, min(last, begun - 1)):
+            nothing_yet = Read(nothing(), [], unknown(0), [])
+            events.keep(source, Span(low, high, None, BEFORE), nothing_yet)
         missing = events.missing(source, first, last)
         self._watch.step(f"{row.name}: liquidations", sum(b - a + 1 for a, b in missing))
         done = 0
@@ -200,6 +205,7 @@ class Reader:
             )
             problems.append(Problem("logs_left_out", text, row.protocol, row.name))
             self._watch.say(f"{row.name}: {text}")
+            how = f"{how}; one answer left out {lost} of {len(whole)} logs"
         rows: Realised = adapter.realised(self._chain, self._one.market, whole)
         found, more = self._valuer.read(rows)
         self._events.keep(source, Span(logs.first, logs.last, logs.last_hash, how), found)
@@ -209,23 +215,20 @@ class Reader:
         """The same blocks' logs by other ways, and which ways there were."""
         chain, where, what = self._chain, wanted.addresses, wanted.topics
         found: list[LogChunk] = []
-        last = logs.last
-        if last == chain.block.number:
-            lowest = max(logs.first, last - TIP + 1)
+        if logs.last == chain.block.number:
+            # Asked by its hash, a node that is behind has to say that it lacks a block.
+            lowest = max(logs.first, logs.last - TIP + 1)
             for one in chain.tip_logs(where, what, lowest, way=Way(whole=True)):
                 found.append(one)
-                last = one.first - 1
-                if len(one) and chain.block.number - last >= LEAST_TIP:
+                if len(one) and chain.block.number - one.first + 1 >= LEAST_TIP:
                     break
-        if logs.first > last:
-            return found, TWICE
         other = self._node.another("eth_getLogs")
         ways = [(TWICE, Way(whole=True, loose=True))]
         if other is not None:
             ways.insert(0, (TWO, Way(whole=True, only=other)))
         for how, way in ways:
             try:
-                return [*found, *chain.logs(where, what, logs.first, last, way=way)], how
+                return [*found, *chain.logs(where, what, logs.first, logs.last, way=way)], how
             except ReadError:  # it cannot: another way, or none
                 continue
         return found, ONCE

@@ -123,7 +123,8 @@ def read(
     found = findings(
         chain.chain_id, chain.block, request.shocks, surveyed, problems, unread, supply[0]
     )
-    beside.add(chain, found.document, here.pools)
+    with node.hasty():  # what stands beside is not worth waiting for
+        beside.add(chain, found.document, here.pools)
     return chain, found
 
 

@@ -26,6 +26,7 @@ from scanner.core.rows import SIDE_NAMES, hex_addresses
 from scanner.core.states import States
 from scanner.deployments import chain_info
 from scanner.errors import OverridesRefused, ReadError, StateGone
+from scanner.findings import parsed
 from scanner.opening import Opened
 from scanner.outputs.document import encode
 from scanner.protocols import Survey, beyond, key_width
@@ -204,16 +205,16 @@ class _Run:
         why[rows] = "the position is not there at the scanned block"
         driver = self.rows["driver"].to_numpy(object)[rows]
         for shock in self.stored.document["shocks"]:
-            kind, _, name = shock.partition(":")
-            mine = np.flatnonzero((driver == (name or kind)) & (places >= 0))
-            exposure = survey.expose(kind, name or kind) if len(mine) else None
+            kind, name = parsed(shock)
+            mine = np.flatnonzero((driver == name) & (places >= 0))
+            exposure = survey.expose(kind, name) if len(mine) else None
             if exposure is None:
                 continue
             same = _same_feed(exposure, places[mine], self.rows.iloc[rows[mine]])
             why[rows[mine[~same]]] = "read again, the market has another feed or side for it"
             mine = mine[same]
             if len(mine):
-                self.watch.step(f"{survey.holdings.market}: {name or kind}", 2 * len(mine))
+                self.watch.step(f"{survey.holdings.market}: {name}", 2 * len(mine))
                 found = self._asked(survey, exposure, places[mine], rows[mine])
                 status[rows[mine]], edge[rows[mine]], why[rows[mine]] = (
                     found.status, found.edge, found.why,

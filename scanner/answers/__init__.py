@@ -8,6 +8,7 @@ files and the Python client.
     holders.py     who is in a range, and which protocols hold what
     chronicle.py   several scans: the list of them, a driver's or the chain's history, two compared
     windows.py     what changed in an hour, a day and a week
+    tokens.py      what each token follows, by how much, and who says so
     realised.py    liquidations that happened
     backtest.py    earlier ranges against them
 
@@ -32,6 +33,7 @@ from scanner.answers.lists import (
 )
 from scanner.answers.proof import proof
 from scanner.answers.realised import liquidations
+from scanner.answers.tokens import tokens
 
 __all__ = [
     "account",
@@ -55,5 +57,6 @@ __all__ = [
     "protocols",
     "scans",
     "ticks",
+    "tokens",
     "told",
 ]

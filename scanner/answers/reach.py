@@ -46,7 +46,7 @@ def reach(
     held, legs : rows of the positions table under `driver`, and of the legs table
     price : float
         Below spot for what a fall liquidates, above it for what a rise does. [USD; under the
-        `market` shock times the present prices]
+        `market` shock and weighted ones times the present prices]
 
     Raises
     ------

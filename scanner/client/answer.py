@@ -17,6 +17,7 @@ _ROWS = (
     "scans",
     "certificate",
     "proof",
+    "tokens",
     "chains",
 )
 

@@ -126,6 +126,10 @@ class Reader:
         """The proof the scan carries about itself, and all it does not know."""
         return self._source.answer("certificate", {})
 
+    def tokens(self) -> Answer:
+        """What each token's price follows, by how much, and who says so."""
+        return self._source.answer("tokens", {})
+
     def proof(self) -> Answer:
         """What the protocols themselves said about the liquidation prices (`bandscan verify`)."""
         return self._source.answer("proof", {})

@@ -10,7 +10,7 @@ from scanner.client.network import Http, decoded
 from scanner.core.weighted import named
 from scanner.errors import UsageError
 
-_OF_THE_SITE = ("drivers", "certificate", "proof", "scans")
+_OF_THE_SITE = ("liquidations", "drivers", "certificate", "proof", "scans")
 
 
 class SiteSource:
@@ -25,8 +25,8 @@ class SiteSource:
         given = dict(filters)
         driver = given.pop("driver", None)
         given = {key: value for key, value in given.items() if value not in ((), None)}
-        if given or name in ("account", "status", "liquidations", "backtest"):
-            what = name if name in ("liquidations", "backtest") else ", ".join(given) or name
+        if given or name in ("account", "status", "backtest"):
+            what = ", ".join(given) or name
             raise UsageError(
                 f"A site has no answer to that: {what}.",
                 fix="filters, accounts and all that is no scan are the server's: connect() to one",

@@ -9,6 +9,7 @@ report.py      report
 accounts.py    accounts
 doctor.py      doctor
 verify.py      verify
+tokens.py      tokens
 serve.py       serve
 watch.py       watch
 liquidations.py liquidations, backtest

@@ -62,7 +62,7 @@ class BandSettings:
     wall_count: int = 3
     lone_share: float = 0.98
     trim: float = 0.01
-    trim_account: float = 0.45
+    trim_account: float = 0.5
     caps: int = 6
     crowd_share: float = 1 / 3
     normal_error: float = 1.25

@@ -85,6 +85,17 @@ class Curve:
         return float(self.slopes[max(here - 1, 0)])
 
     @property
+    def zeros(self) -> list[float]:
+        """Where the price comes to 0 beyond the knots, and stays there."""
+        first, last = float(self.slopes[0]), float(self.slopes[-1])
+        found = []
+        if first > 0 and self.at[0] - self.value[0] / first > 0:
+            found.append(float(self.at[0] - self.value[0] / first))
+        if last < 0:
+            found.append(float(self.at[-1] - self.value[-1] / last))
+        return found
+
+    @property
     def proportional(self) -> bool:
         """Whether the price simply follows one for one."""
         return bool((np.abs(self.slopes - 1.0) <= _STRAIGHT).all())

@@ -115,7 +115,9 @@ class Moves:
         curve = self.curves[token]
         corners = [Fraction(0)]
         if curve is not None:
+            # Of whole numbers and of ratios: they part where a price of few units comes to 0.
             corners += self._lines[token].corners()
+            corners += [Fraction(zero) * unit * self.present for zero in curve.zeros]
         low, high = self.reach
         found: set[int] = set()
         for corner in corners:

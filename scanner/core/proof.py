@@ -82,7 +82,7 @@ def _edges(raw: Integers, step: I64, healthy: Bool, ask: Ask) -> npt.NDArray[np.
     away = np.where(healthy, step, -step).astype(object)  # where the other verdict is
     most = [int(price) // FARTHEST + 1 for price in raw[:size].tolist()]
     near, far = [0] * size, [0] * size
-    tried = [[2**k for k in range(bound.bit_length())] for bound in most]
+    tried = [[*(2**k for k in range(bound.bit_length() - 1)), bound] for bound in most]
     while any(tried):
         row = np.repeat(np.arange(size), [len(each) for each in tried])
         distance = np.array([*(d for each in tried for d in each), None], object)[:-1]

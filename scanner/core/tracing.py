@@ -23,6 +23,7 @@ WIDER = tuple(
     Fraction(n, d)
     for n, d in ((1, 16), (1, 4), (7, 8), (49, 50), (101, 100), (10, 9), (4, 1), (16, 1))
 )
+FAR = 10**17  # an answer at which a price in proportion shows many more digits of its ratio
 UNITS = 2  # a price may be off a line by so many of its units: each of two adapters cuts one
 CLOSE = 1e-9  # ... or by this part of it
 MOST = 257  # trials of one price
@@ -51,6 +52,9 @@ class Line:
         shown to be straight between its knots, more where trials ran out (a smooth bend).
     inverse : bool
         Whether all this is of one over the price: what a feed under the line of a fraction does.
+    ratio : (int, int) or None
+        Of a price in proportion: it is floor(answer * numerator / denominator), to more digits than
+        the present price has; None where that was not seen.
     """
 
     sensitivity: float
@@ -58,6 +62,7 @@ class Line:
     curve: Curve | None = None
     error: float = 0.0
     inverse: bool = False
+    ratio: tuple[int, int] | None = None
 
     @property
     def moves(self) -> bool:
@@ -111,6 +116,7 @@ class Trace:
         self._rounds = 0
         self._either, self._most = either, most
         self.inverse = False
+        self._far: int | None = None
 
     def wanted(self) -> list[int]:
         """Answers of the feed to try next; none where the line is known."""
@@ -121,7 +127,7 @@ class Trace:
             return []
         wider = self._fresh(WIDER)
         if wider:
-            return wider
+            return wider if self.answer > FAR // 16 else [*wider, FAR]
         self._rounds += 1
         if self._either and self._rounds == 1:
             self._turn()
@@ -143,7 +149,9 @@ class Trace:
     def see(self, answer: int, price: int | None) -> None:
         """The price at an answer of the feed; None where the oracle refuses it."""
         self._asked.add(answer)
-        if price is None or price < 0:
+        if answer == FAR:
+            self._far = price
+        elif price is None or price < 0:
             self._silent.add(answer)
         elif not self.inverse:
             self.seen[answer] = price
@@ -235,7 +243,7 @@ class Trace:
         if len(knots) == 3 and _on_line(*knots):  # one straight line through the present point
             slope = self._slope(knots[0], knots[2])
             if slope in (0.0, 1.0):
-                return Line(slope, slope)
+                return Line(slope, slope, ratio=self._ratio() if slope else None)
             lowest = knots[0][0] / self.answer
             if 1 + slope * (lowest - 1) < 0:
                 lowest = 1 - 1 / slope
@@ -256,6 +264,13 @@ class Trace:
             curve,
             error,
         )
+
+    def _ratio(self) -> tuple[int, int] | None:
+        """Of a price in proportion, where it gives every price that was seen."""
+        if not self._far or self.inverse:
+            return None
+        alike = all(x * self._far // FAR == y for x, y in self.seen.items())
+        return (self._far, FAR) if alike else None
 
     def _smooth(self) -> float | None:
         """The slope here of a line that bends smoothly; None for one of straight parts."""

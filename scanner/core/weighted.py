@@ -83,6 +83,15 @@ def named(shock: str) -> str:
     return name if kind in ("driver", "token") and name else shock
 
 
+def kind_and_name(shock: str) -> tuple[str, str]:
+    """The kind of a shock, spelled in its one way, and what it is called in every output.
+
+    >>> kind_and_name("driver:ETH"), kind_and_name("market"), kind_and_name("shock:BTC=0.8,ETH=1")
+    (('driver', 'ETH'), ('market', 'market'), ('shock', 'shock:BTC=0.8,ETH=1'))
+    """
+    return shock.partition(":")[0], named(shock)
+
+
 def _digits(weight: Fraction) -> str:
     thousandths = int(weight * 10**DECIMALS)
     whole, rest = divmod(abs(thousandths), 10**DECIMALS)

@@ -6,15 +6,17 @@ from typing import Any
 from rich.text import Text
 
 from scanner.outputs import phrases, words
+from scanner.outputs.callability import beside, none_callable, not_callable
 from scanner.outputs.document import Document
 from scanner.outputs.screen import Column, Screen, show_table
+from scanner.outputs.terminal import barred_column
 
 Row = Mapping[str, Any]
 
 
 def show_points(screen: Screen, document: Document, answer: Mapping[str, Any]) -> None:
     """A sentence per price asked for, then how longs and shorts compare."""
-    _title(screen, answer)
+    _title(screen, document, answer)
     name = words.symbol(answer["driver"])
     for point in answer["at"]:
         screen.print(_sentence(document, name, point))
@@ -27,7 +29,7 @@ def show_moves(
     screen: Screen, document: Document, answer: Mapping[str, Any], *, wide: bool
 ) -> None:
     """Falls and the same rises side by side, the smallest move first."""
-    _title(screen, answer)
+    _title(screen, document, answer)
     falls: Sequence[Row] = answer["at"]
     rises: Sequence[Row] = [row["opposite"] for row in falls]
     moves = [f"±{abs(row['distance']) * 100:.0f} %" for row in falls]
@@ -52,13 +54,19 @@ def show_moves(
         wide=wide,
     )
     screen.print(Text("collateral that can be liquidated, added up from spot", "dim"))
+    if none_callable([*falls, *rises]):
+        most = [max(map(not_callable, rows)) for rows in (falls, rises)]
+        told = (
+            f"of it nobody can call {words.usd(most[0])} of longs, {words.usd(most[1])} of shorts"
+        )
+        screen.print(Text(f"{told} at present", "yellow"))
 
 
 def show_levels(
     screen: Screen, document: Document, answer: Mapping[str, Any], *, wide: bool
 ) -> None:
     """A row per occupied tick, the highest price first: added up from spot, and its own."""
-    _title(screen, answer)
+    _title(screen, document, answer)
     rows: Sequence[Row] = sorted(answer["levels"], key=lambda row: (-row["tick"], row["side"]))
     if not rows:
         screen.print("No collateral at risk in this range" + phrases.so_far(document) + ".")
@@ -75,6 +83,7 @@ def show_levels(
             Column("seizable", _dollars(document, rows, "seizable_usd"), rank=5),
             Column("positions", _positions(document, rows), rank=3),
             Column("this tick", _dollars(document, rows, "tick_collateral_at_risk_usd"), rank=2),
+            *barred_column(rows),
             Column("strength", [words.strength(row["strength"]) for row in rows], rank=7),
         ],
         wide=wide,
@@ -86,14 +95,17 @@ def show_levels(
 _BEYOND = phrases.BEYOND
 
 
-def _title(screen: Screen, answer: Mapping[str, Any]) -> None:
+def _title(screen: Screen, document: Document, answer: Mapping[str, Any]) -> None:
+    name = answer["driver"]
     at = "" if answer["spot_usd"] is None else f" at {words.price(answer['spot_usd'])}"
-    screen.print(Text(words.symbol(answer["driver"]) + at, "bold"))
+    told = "".join(beside(row) for row in document["drivers"] if row["driver"] == name)
+    more = f" · {told}" if told else ""
+    screen.print(Text.assemble((words.symbol(name) + at, "bold"), (more, "dim")))
     screen.print()
 
 
 def _sentence(document: Document, name: str, point: Row, lead: str = "") -> Text:
-    side, more = point["side"], phrases.more(document)
+    side, more, barred = point["side"], phrases.more(document), not_callable(point)
     amounts = [
         phrases.at_least(document, point[key])
         for key in ("collateral_at_risk_usd", "debt_usd", "seizable_usd")
@@ -106,6 +118,7 @@ def _sentence(document: Document, name: str, point: Row, lead: str = "") -> Text
         f" in {more}{words.count(point['positions'], 'position')}"
         f" of {more}{words.count(point['accounts'], 'account')},"
         f" {amounts[1]} debt; first calls may take {amounts[2]}",
+        (f"; nobody can call {words.usd(barred)} of it at present" if barred else "", "yellow"),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from scanner.outputs import phrases, words
+from scanner.outputs.callability import beside, not_callable
 from scanner.outputs.document import Document, holds, where
 from scanner.outputs.screen import Screen, flow
 
@@ -68,6 +69,8 @@ def _driver(screen: Screen, document: Document, name: str) -> None:
             phrases.at_least(document, facts[key]) for key in ("collateral_usd", "debt_usd")
         )
         title.append(f" · {borrowers} · {collateral} collateral · {debt} debt", "not bold")
+        if told := beside(facts):
+            title.append(f" · {told}", "not bold dim")
     screen.print(title)
     for side in ("long", "short"):
         bands = [b for b in document["bands"] if (b["driver"], b["side"]) == (name, side)]
@@ -87,10 +90,11 @@ def _band(document: Document, band: Mapping[str, Any], driver: str) -> list[Text
     present = phrases.spot(document, band["driver"])
     of = f" from {words.price(present)}" if present is not None else ""
     risk = phrases.at_least(document, band["collateral_at_risk_usd"])
-    strength = phrases.band_strength(band)
+    strength, barred = phrases.band_strength(band), not_callable(band)
     return [
         Text(f"{driver} {phrases.band_range(band)}", "bold"),
-        f"{risk} at risk ({phrases.band_tokens(band)})",
+        f"{risk} at risk ({phrases.band_tokens(band)})"
+        + (f", {words.usd(barred)} of it not callable at present" if barred else ""),
         phrases.band_accounts(band),
         phrases.distances(band, present) + of,
         Text(strength, "bold yellow" if band["quality"] == "strong" else ""),
@@ -104,12 +108,13 @@ def _totals(screen: Screen, document: Document) -> None:
     screen.print(f"{found} in {words.count(len(markets), 'market')}")
     now = document["already_liquidatable"]
     if now["positions"]:
-        bad = now["bad_debt_usd"]
+        bad, barred = now["bad_debt_usd"], not_callable(now)
         screen.print(
             f"Already liquidatable: {words.count(now['positions'], 'position')},"
             f" {phrases.at_least(document, now['collateral_usd'])} collateral,"
             f" {phrases.at_least(document, now['debt_usd'])} debt"
             + (f", {phrases.at_least(document, bad)} of it bad debt" if bad else "")
+            + (f"; {words.usd(barred)} of the collateral cannot be called" if barred else "")
         )
     else:
         screen.print("Already liquidatable: none" + phrases.so_far(document))

@@ -6,6 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from scanner.outputs import phrases, words
+from scanner.outputs.callability import beside, none_callable, not_callable, why
 from scanner.outputs.document import Document, where
 from scanner.outputs.screen import Column, Screen, show_table
 
@@ -48,9 +49,18 @@ def show_bands(
             Column("strength", [words.strength(band.get("strength")) for band in bands], rank=10),
             Column("debt", [words.usd(band["debt_usd"]) for band in bands], rank=9),
             Column("seizable", [words.usd(band["seizable_usd"]) for band in bands], rank=7),
+            *barred_column(bands),
         ],
         wide=wide,
     )
+
+
+def barred_column(rows: Sequence[Row]) -> list[Column]:
+    """The dollars at risk that nobody can call, where any row has some."""
+    if not none_callable(rows):
+        return []
+    cells = [words.usd(not_callable(row)) if not_callable(row) else "-" for row in rows]
+    return [Column("not callable", cells, rank=1)]
 
 
 def show_ticks(
@@ -137,7 +147,7 @@ def show_positions(
             Column("debt", dollars("debt_usd"), rank=2),
             Column("at risk", dollars("collateral_at_risk_usd")),
             Column("seizable", dollars("seizable_usd"), rank=4),
-            Column("callable", ["yes" if row["callable"] else "no" for row in rows], rank=8),
+            Column("callable", [_callable(row) for row in rows], right=False, rank=8),
         ],
         wide=wide,
     )
@@ -192,11 +202,23 @@ def show_account(
         )
 
 
+def _callable(row: Row) -> str:
+    return "yes" if row["callable"] else f"no: {why(row)}"
+
+
 def _title(screen: Screen, document: Document, driver: str) -> None:
     present = phrases.spot(document, driver)
     at = "" if present is None else f" at {words.price(present)}"
-    screen.print(Text(words.symbol(driver) + at, "bold"))
+    screen.print(
+        Text.assemble((words.symbol(driver) + at, "bold"), (_beside(document, driver), "dim"))
+    )
     screen.print()
+
+
+def _beside(document: Document, driver: str) -> str:
+    """How old the feed is, how far from its pool, as far as the scan tells."""
+    told = "".join(beside(row) for row in document["drivers"] if row["driver"] == driver)
+    return f" · {told}" if told else ""
 
 
 def _nothing(screen: Screen, document: Document, driver: str, text: str) -> None:
@@ -234,7 +256,7 @@ def _legs(screen: Screen, legs: Sequence[Row], *, wide: bool) -> None:
 def _fate(document: Document, row: Row) -> Text:
     if row["already_liquidatable"]:
         text = "liquidatable now: its health factor is below 1"
-        return Text(text if row["callable"] else text + _NOT_CALLABLE, "bold red")
+        return Text(text + _but(row), "bold red")
     if not row["driver"]:
         return Text("no driver moves it")
     name = words.symbol(row["driver"])
@@ -255,11 +277,13 @@ def _fate(document: Document, row: Row) -> Text:
     return Text.assemble(
         f"can be liquidated when {name} {phrases.VERB[row['side']]} {beyond} ",
         (phrases.level(row), "bold"),
-        far + risk + seized + ("" if row["callable"] else _NOT_CALLABLE),
+        far + risk + seized + _but(row),
     )
 
 
-_NOT_CALLABLE = ", but not callable at present (paused, in grace, or too small)"
+def _but(row: Row) -> str:
+    """Liquidatable is not callable: why not, where it is not."""
+    return "" if row["callable"] else f", but not callable at present ({why(row)})"
 
 
 def _normal(band: Row) -> str:

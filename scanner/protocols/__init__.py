@@ -12,7 +12,17 @@ An adapter is a module that says:
     log_filter(market)        which logs name accounts whose stored state may have changed
     touched(market, logs)     those accounts
     read(chain, market, who)  their stored state: integers constant between their own events
-    survey(chain, market, …)  stored state + market -> legs, prices, identities, referee
+    survey(chain, market, …)  stored state + market -> legs, prices, identities, referee, and how
+                              the protocol is asked for its own verdict at other prices
+
+and, where its liquidations are read (`bandscan liquidations`; all three or none):
+
+    liquidations(chain, market, known)   which logs of the market's own contracts tell of them;
+                              `known` are the ledger's keys where they hold more than accounts
+    realised(chain, market, logs)        those logs (`Way.whole`) -> core.realised.Realised, in
+                              token units; `chain` is at the head, and may be asked for more logs
+    worth(chain, market, rows)           dollars by the protocol's own oracle; `chain` is pinned to
+                              the rows' block
 """
 
 import importlib
@@ -131,8 +141,8 @@ class Survey(Protocol):
     facts: dict[str, Any]
     drivers: list[str]
     # and, where there is something to say, `details`: facts by market name for the document; and
-    # `always_falls`: one unit beyond p* is below it, whatever the side (an oracle that quotes the
-    # collateral in the loan falls for both)
+    # `always_falls`: one unit beyond p* is below it, whatever the side (an oracle of the
+    # collateral falls, whatever the driver does)
 
     def expose(self, kind: str, name: str) -> Exposure | None:
         """What a shock does to the positions; None where nothing in the market follows it."""

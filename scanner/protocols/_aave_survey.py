@@ -16,7 +16,8 @@ from scanner.errors import Problem
 
 from . import Identity, Parity, UnknownRow
 from ._aave_book import DEBT, FIRST, KINDS, PRINCIPAL, Book, book_of, emodes_used
-from ._aave_edge import Edges, edges, first_call
+from ._aave_call import first_call
+from ._aave_edge import Edges, edges
 from ._aave_market import AaveMarket
 from ._aave_reading import with_emodes
 from ._aave_rules import (

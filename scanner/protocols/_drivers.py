@@ -78,11 +78,13 @@ def followings(
         if path is None or path.answer <= 0:
             path = Path(source, int(price), base_unit, "")
         driver, told_by = driver_of(chain_id, address, symbol, path, declared, tables, roots)
-        found.append(_following(driver, told_by, path, roots))
+        found.append(_following(driver, told_by, path, roots, int(price)))
     return found
 
 
-def _following(driver: str | None, source: str, path: Path, roots: Sequence[Seen]) -> Following:
+def _following(
+    driver: str | None, source: str, path: Path, roots: Sequence[Seen], price: int
+) -> Following:
     """By the root that the driver was seen in, else by the adapter's path."""
     mine = followed(driver, roots)
     every = tuple(roots)
@@ -90,7 +92,9 @@ def _following(driver: str | None, source: str, path: Path, roots: Sequence[Seen
         told = (path.root, path.answer, path.scale, path.description, path.ratio)
         return Following(driver, source, *told, roots=every)
     root = mine.root
-    ratio = path.ratio if path.root == root.address else (1, 1)
+    ratios = [path.ratio] if path.root == root.address else []
+    ratios += [mine.line.ratio] if mine.line.ratio is not None else []
+    ratio = next((r for r in ratios if root.answer * r[0] // r[1] == price), (1, 1))
     curve = mine.line.curve if driver is not None else None
     told = (root.address, root.answer, root.scale, root.description, ratio)
     return Following(driver, source, *told, curve, every)

@@ -85,6 +85,8 @@ def owners(chain: Chain, market: MakerMarket, urns: Urns) -> U8:
 class MakerSurvey:
     """See `scanner.protocols.Survey`."""
 
+    always_falls = True
+
     def __init__(self, market: MakerMarket, urns: Urns, owners: U8, failed: U8) -> None:
         self.market = market
         number = {one.id: place for place, one in enumerate(market.ilks)}

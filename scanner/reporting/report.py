@@ -10,9 +10,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scanner import answers, past, reading
 from scanner.core.windows import LONGEST
 from scanner.deployments import chain_info
+from scanner.errors import NotRead
 from scanner.outputs.document import certificate_summary, encode
 from scanner.outputs.records import COLUMNS, write_positions
 from scanner.outputs.site import build as site_build
@@ -72,7 +75,8 @@ def build(asked: Asked) -> Built:
         before = movers.scan_before(stored, asked.store)
         writer = _Writer(aside)
         debt = answers.leverage(chain_id, reached, skipped, days=asked.days)
-        data = {"": _of_chain(writer, stored, asked, rows, debt)}
+        happened = _happened(asked.store, chain_id)
+        data = {"": _of_chain(writer, stored, asked, rows, debt, happened)}
         drivers: list[Driver] = []
         changes: list[Change] = []
         for row in sorted(rows, key=lambda row: (-portraits.at_risk(row), row["driver"])):
@@ -92,6 +96,7 @@ def build(asked: Asked) -> Built:
             standing=portraits.everybody(stored),
             data=data,
             leverage=debt,
+            realised=happened,
         )
         pages = site_build.write(site, aside)
     return Built(stored, pages, skipped)
@@ -193,6 +198,9 @@ def _of_driver(
     frame = stored.positions
     frame = frame[frame["driver"] == name].reindex(columns=list(COLUMNS))  # of older scans too
     columns: dict[str, Any] = {column: frame[column].to_numpy() for column in COLUMNS}
+    for column, kind in COLUMNS.items():
+        if kind == "text" and columns[column].dtype.kind == "f":  # not known, which is not ""
+            columns[column] = np.full(len(frame), None, object)
     files = {"json": writer.put(f"v1/{slug}/positions.json", encode(nearest))}
     for form in ("csv", "parquet"):
         path = f"data/{slug}/positions.{form}"
@@ -231,8 +239,21 @@ def _blocks_flat(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return found
 
 
+def _happened(store: Path, chain_id: int) -> Row | None:
+    """The liquidations of the day that was read last; None where none were ever read."""
+    try:
+        return answers.liquidations(store, chain_id, limit=PAGE)
+    except NotRead:
+        return None
+
+
 def _of_chain(
-    writer: _Writer, stored: Stored, asked: Asked, rows: Sequence[Row], debt: Row
+    writer: _Writer,
+    stored: Stored,
+    asked: Asked,
+    rows: Sequence[Row],
+    debt: Row,
+    happened: Row | None,
 ) -> list[Dataset]:
     """The documents and tables that belong to no driver."""
     certificate, scans = answers.certificate(stored), answers.scans(asked.store, asked.chain)
@@ -245,6 +266,12 @@ def _of_chain(
         ("proof", "Proof of prices", proof, proof["proof"]),
         ("scans", "Stored scans", scans, scans["scans"]),
     ]
+    if happened is not None:
+        listed = [
+            {**{key: row[key] for key in row if key != "block"}, "block": row["block"]["number"]}
+            for row in happened["liquidations"]
+        ]
+        tabled.append(("liquidations", "Liquidations of a day", happened, listed))
     return [
         Dataset("The whole scan", "bands, ticks, certificate, tokens", {"json": whole}),
         *(

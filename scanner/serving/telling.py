@@ -71,6 +71,7 @@ _ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "levels": answers.levels,
     "account": answers.account,
     "certificate": answers.certificate,
+    "tokens": answers.tokens,
     "proof": answers.proof,
 }
 

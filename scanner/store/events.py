@@ -173,6 +173,8 @@ class Events:
         blocks = rows.block
         if len(rows) and not (span.first <= blocks.min() and blocks.max() <= span.last):
             raise ValueError("an event outside its span")
+        if self.missing(source, span.first, span.last) != [(span.first, span.last)]:
+            raise ValueError("a range that was read before")
         columns = zip(
             rows.block.tolist(),
             rows.index.tolist(),

@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import numpy.typing as npt
 
 if not __package__:  # a part, run as a script
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -25,7 +26,9 @@ from bench.report import Figure
 from scanner.core import price, rows
 from scanner.core.bands import find_bands
 from scanner.core.legs import Legs
+from scanner.core.levels import Priced, Side, level_table
 from scanner.core.positions import at_risk
+from scanner.core.shocks import Shock
 from scanner.core.ticks import tick_table
 from scanner.protocols._aave_book import book_of
 from scanner.protocols._aave_edge import edges
@@ -37,6 +40,8 @@ ROUNDS = 5
 DRIVER = "ETH"
 
 Measured = dict[str, float]
+F64 = npt.NDArray[np.float64]
+I64 = npt.NDArray[np.int64]
 
 
 def figures() -> list[Figure]:
@@ -47,6 +52,14 @@ def figures() -> list[Figure]:
         Figure("p* in closed form, sides, ticks, bands: passes", closed["ratio"], "x", 60),
         *(Figure(f"... {part}", closed[part], "x") for part in ("prices", "ticks", "bands")),
         Figure("... peak memory", closed["peak"], "GB", 1.5),
+    ]
+    three = _alone("drivers")
+    found += [
+        Figure(
+            "three drivers, both sides, with levels and bands: passes", three["ratio"], "x", 100
+        ),
+        *(Figure(f"... {part}", three[part], "x") for part in ("prices", "levels", "bands")),
+        Figure("... peak memory", three["peak"], "GB", 1.5),
     ]
     for revision, name in (("1", "3.0"), ("10", "3.6")):
         for positions in (100_000, MILLION):
@@ -100,6 +113,46 @@ def closed() -> Measured:
     unit = laps.median("yardstick")
     passes = {part: laps.median(part) / unit for part in ("prices", "ticks", "bands")}
     return {"yardstick": unit, "ratio": sum(passes.values()), **passes}
+
+
+def drivers() -> Measured:
+    """The closed form of every driver, its sides, levels and bands."""
+    legs = books.legs_of(books.draw(MILLION))
+    owner = np.arange(MILLION) // 5 * 4
+    market = books.market(10)
+    shocks = [shock for name in books.SPOTS if (shock := shock_in(market, "driver", name))]
+    if len(shocks) != len(books.SPOTS):
+        raise RuntimeError("a driver without a shock")
+    callable_, nobody = np.ones(MILLION, np.bool_), np.zeros(0, object)
+    laps = Laps()
+    for _ in range(ROUNDS):
+        with laps.lap("yardstick"):
+            _yardstick(legs)
+        with laps.lap("prices"):
+            debt = legs.owed()
+            priced = [_sides(legs, shock) for shock in shocks]
+        with laps.lap("levels"):
+            for usd, risk, chosen in priced:
+                for side, who in chosen.items():
+                    dollars = (usd[who], risk[who], debt[who], risk[who])
+                    level_table(Priced(side, *dollars, nobody, callable_[who]))
+        with laps.lap("bands"):
+            for shock, (usd, risk, chosen) in zip(shocks, priced, strict=True):
+                for side, who in chosen.items():
+                    find_bands(usd[who], risk[who], owner[who], shock.spot, side)
+    unit = laps.median("yardstick")
+    passes = {part: laps.median(part) / unit for part in ("prices", "levels", "bands")}
+    return {"ratio": sum(passes.values()), **passes}
+
+
+def _sides(legs: Legs, shock: Shock) -> tuple[F64, F64, dict[Side, I64]]:
+    """p* [USD], collateral at risk [USD] and the positions of each side."""
+    ratio, side = price.closed_form(legs, shock.follows)
+    chosen: dict[Side, I64] = {
+        "long": np.flatnonzero(side == 1),
+        "short": np.flatnonzero(side == -1),
+    }
+    return ratio * shock.spot, at_risk(legs, shock, side, ratio), chosen
 
 
 def refined(revision: str, positions: str) -> Measured:
@@ -175,7 +228,7 @@ def _alone(part: str, *arguments: str) -> Measured:
 
 
 if __name__ == "__main__":
-    PARTS = {part.__name__: part for part in (closed, refined, survey, tables)}
+    PARTS = {part.__name__: part for part in (closed, drivers, refined, survey, tables)}
     result = PARTS[sys.argv[1]](*sys.argv[2:])
     result["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(json.dumps(result))

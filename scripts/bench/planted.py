@@ -79,11 +79,11 @@ def _draw(rng: np.random.Generator, density: F64, count: int) -> F64:
     return np.interp(rng.random(count), cumulative / cumulative[-1], _GRID)
 
 
-_CENTRAL = {"box": 0.0, "gauss": 0.0, "slope": np.sqrt(0.025 * 4 / 9)}
+CENTRAL = {"box": 0.0, "gauss": 0.0, "slope": np.sqrt(0.025 * 4 / 9)}
 """What the truth leaves out on either side, in widths: 2.5 % of the mass where sides are ramps."""
 
 
-def _plant_offsets(rng: np.random.Generator, kind: str, width: float, count: int) -> F64:
+def offsets(rng: np.random.Generator, kind: str, width: float, count: int) -> F64:
     """Distances of a plant's accounts from its near edge; the truth is [0, width]."""
     if kind == "gauss":  # the truth is the central 95 %
         return rng.normal(width / 2, width / 2 / 1.959964, count)
@@ -98,12 +98,12 @@ def _sizes(rng: np.random.Generator, tail: float, count: int, total: float) -> F
     return np.asarray(sizes * (total / sizes.sum()))
 
 
-def _split(parts: F64, others: float, share: float) -> F64:
+def sized(parts: F64, others: float, share: float) -> F64:
     """Sizes in the ratio of `parts` that hold `share` of everything once they join `others`."""
     return np.asarray(parts * (others * share / (1.0 - share) / parts.sum()))
 
 
-def _near_edges(rng: np.random.Generator, widths: Sequence[float]) -> list[float]:
+def near_edges(rng: np.random.Generator, widths: Sequence[float]) -> list[float]:
     """Near edges of plants 6-46 % below spot, at least 6 % apart."""
     while True:
         edges = [float(rng.uniform(-np.log(0.94), -np.log(0.54) - w)) for w in widths]
@@ -131,16 +131,16 @@ def plant(kind: str, background: str, n: int, seed: int) -> Book:
     edges: list[float] = []
     if shape in ("box", "gauss", "slope"):
         widths = [float(rng.uniform(0.012, 0.065)) for _ in range(1 if kind == "whale" else 2)]
-        edges = _near_edges(rng, widths)
+        edges = near_edges(rng, widths)
         for edge, width in zip(edges, widths, strict=True):
             local = float(np.interp(edge + width / 2, _GRID, density))
             masses.append(max(0.02, float(rng.uniform(3.5, 9.0)) * local * width))
     everything = 1.0 + sum(masses)
     for edge, width, mass in zip(edges, widths, masses, strict=True):
         count = max(5, round(n * mass / everything))
-        parts.append(edge + _plant_offsets(rng, shape, width, count))
+        parts.append(edge + offsets(rng, shape, width, count))
         sizes.append(_sizes(rng, tail, count, mass))
-        ramp = float(_CENTRAL[shape]) * width
+        ramp = float(CENTRAL[shape]) * width
         truths.append((edge + ramp, edge + width - ramp))
     crowd = n - sum(len(part) for part in parts)
     parts.append(_draw(rng, density, crowd))
@@ -148,21 +148,21 @@ def plant(kind: str, background: str, n: int, seed: int) -> Book:
 
     if kind == "six":
         width = float(rng.uniform(0.03, 0.05))
-        edge = _near_edges(rng, [width])[0]
+        edge = near_edges(rng, [width])[0]
         parts.append(edge + np.concatenate(([0.0], rng.uniform(0, width, 4), [width])))
-        sizes.append(_split(rng.uniform(0.5, 1.5, 6), everything, rng.uniform(0.15, 0.35)))
+        sizes.append(sized(rng.uniform(0.5, 1.5, 6), everything, rng.uniform(0.15, 0.35)))
         truths.append((edge, edge + width))
     if kind == "whale":
         at = edges[0] + widths[0] + 0.03 if rng.random() < 0.5 else edges[0] - 0.03
         parts.append(np.array([at]))
-        sizes.append(_split(np.ones(1), everything, rng.uniform(0.10, 0.30)))
+        sizes.append(sized(np.ones(1), everything, rng.uniform(0.10, 0.30)))
         truths.append((at, at))
     landmarks: F64 = np.zeros(0)
     if n >= 1000:
         landmarks = _draw(rng, density, 3)
         parts.append(landmarks)
         everything = sum(float(part.sum()) for part in sizes)
-        sizes.append(_split(rng.dirichlet([3.0, 3.0, 3.0]), everything, rng.uniform(0.05, 0.30)))
+        sizes.append(sized(rng.dirichlet([3.0, 3.0, 3.0]), everything, rng.uniform(0.05, 0.30)))
 
     distance, weight = np.concatenate(parts), np.concatenate(sizes)
     return Book(

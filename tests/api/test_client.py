@@ -15,7 +15,7 @@ import pytest
 from cli import whales_sample
 
 import scanner
-from api import stores
+from api import happened, stores
 from api.process import ROOT, Server, serving, wait_for
 from scanner import client, connect, open_site, open_store
 from scanner.client import Incomplete, Reader, Refused, Replaced, ServiceError, Unreachable
@@ -38,6 +38,15 @@ QUESTIONS: dict[str, Callable[[Reader], Any]] = {
     "history": lambda reader: reader.history("ETH", days=30),
     "history of the chain": lambda reader: reader.history(),
     "certificate": lambda reader: reader.certificate(),
+    "tokens": lambda reader: reader.tokens(),
+    "liquidations": lambda reader: reader.liquidations(),
+    "liquidations of a protocol": lambda reader: reader.liquidations(
+        since="7d", protocol="aave_v3", limit=2
+    ),
+    "liquidations of blocks": lambda reader: reader.liquidations(
+        from_block=whales_sample.BLOCK - 295, to_block=whales_sample.BLOCK - 10
+    ),
+    "backtest": lambda reader: reader.backtest("eth"),
     "proof": lambda reader: reader.proof(),
     "scans": lambda reader: reader.scans(),
 }
@@ -53,6 +62,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Reader, Rea
     """A store, and a server of it, that no test changes."""
     store = tmp_path_factory.mktemp("both") / "store"
     stores.add(store)
+    happened.add(store)
     with serving(store) as running:
         yield open_store(store), connect(f"http://127.0.0.1:{running.port}")
 

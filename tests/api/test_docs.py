@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from api import stores
+from api import happened, stores
 from api.process import ROOT, Server, environment, serving
 from scanner.outputs.api import filters, source, stream
 from scanner.outputs.api.problems import PROBLEMS
@@ -33,6 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the commands run: it holds the store and the scripts."""
     made = tmp_path_factory.mktemp("docs")
     stores.add(made / "store")
+    happened.add(made / "store")
     (made / "scripts").symlink_to(ROOT / "scripts")
     return made
 

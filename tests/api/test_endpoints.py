@@ -54,6 +54,7 @@ ASKED = {
     ),
     f"/v1/accounts/{WHALE}": lambda s: answers.account(s, WHALE),
     "/v1/certificate": lambda s: answers.certificate(s),
+    "/v1/tokens": lambda s: answers.tokens(s),
     "/v1/proof": lambda s: answers.proof(s),
     "/v1/history?driver=ETH": lambda s: answers.history(s.snapshot.path.parents[2], 1, "ETH"),
     "/v1/history?driver=ETH&days=3": lambda s: answers.history(
@@ -208,6 +209,7 @@ DATA = [
     "/v1/positions?driver=ETH",
     f"/v1/accounts/{WHALE}",
     "/v1/certificate",
+    "/v1/tokens",
     "/v1/proof",
     "/v1/scan",
     "/v1/history?driver=ETH",

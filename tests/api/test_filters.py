@@ -59,7 +59,7 @@ def api() -> Api:
         ("/v1/bands?incomplete=True", "incomplete"),
         ("/v1/bands?chain=%2Fetc", "chain"),
         ("/v1/bands?cursor=abc", "cursor"),
-        ("/v1/bands?driver=" + "E" * 65, "driver"),
+        ("/v1/bands?driver=" + "E" * 257, "driver"),
         ("/v1/levels", "driver"),
         ("/v1/levels?driver=ETH&at=0", "at"),
         ("/v1/levels?driver=ETH&limit=1", "limit"),

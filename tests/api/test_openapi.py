@@ -34,6 +34,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "/v1/liquidations?since=24h": happenings.Liquidations,
     "/v1/backtest?driver=ETH": happenings.Backtest,
     "/v1/certificate": proofs.Certificate,
+    "/v1/tokens": proofs.Tokens,
     "/v1/proof": proofs.Proof,
     "/v1/scans": pasts.Scans,
     "/v1/scan": proofs.Document,
@@ -120,7 +121,7 @@ def test_the_document_names_every_endpoint_and_every_problem(api):
     assert document["openapi"].startswith("3.1")
     assert set(paths) == {
         *("/v1/" + name for name in ("drivers", "bands", "ticks", "levels", "positions")),
-        *("/v1/" + name for name in ("history", "certificate", "proof", "scans", "scan")),
+        *("/v1/" + name for name in ("history", "certificate", "tokens", "proof", "scans", "scan")),
         *("/v1/" + name for name in ("status",)),
         *("/v1/" + name for name in ("liquidations", "backtest")),
         *("/v1/accounts/{address}", "/v1/stream", "/healthz", "/metrics"),

@@ -11,10 +11,10 @@ import pytest
 from cli import whales_sample
 
 from api import stores
-from scanner.outputs.api.source import Chain
+from scanner.outputs.api.source import Chain, Question
 from scanner.serving import showing
 from scanner.serving.showing import Store
-from scanner.store import snapshots
+from scanner.store import proofs, snapshots
 
 BLOCK = whales_sample.BLOCK
 
@@ -255,3 +255,24 @@ def test_a_scan_without_sense_leaves_the_other_chains_alone(store, meta):
 
     assert chains[1].scan is not None
     assert chains[10].trouble is not None
+
+
+def test_a_proof_that_comes_later_is_shown(store):
+    """The scan is the same; what the protocols said about it is not."""
+    shown = Store(store)
+    before = only(shown)
+    assert before.scan is not None
+    told = json.loads(before.scan.tell(Question("proof")).content)
+    assert told["verified"] is None
+    found = snapshots.newest(store, 1)
+    assert found is not None
+    kept = {"verified": "prices", "reason": None, "drivers": ["ETH"], "proof": [], "failures": [],
+            "parity": []}  # fmt: skip
+    proofs.write(store, found, json.dumps(kept).encode())
+    assert shown.changed()
+    after = only(shown)
+    assert after.scan is not None
+    assert after.scan.scan_id == before.scan.scan_id
+    told = json.loads(after.scan.tell(Question("proof")).content)
+    assert told["verified"] == "prices"
+    assert told["drivers"] == ["ETH"]

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from localchain.ground import Ground
 from localchain.node import Node
 
 from scanner import scan as scanning
+from scanner.core.weighted import weights_of
 from scanner.errors import MarketError
 from scanner.scan import Finished, Request
 
@@ -301,3 +303,38 @@ def test_upstreams_own_liquidation(aave: AaveV2, tmp_path: Path) -> None:
         assert row.seizable_usd == pytest.approx(0.470994036439546200 * 2350, abs=0.006)
         assert aave.liquidate(who, "DAI", "WETH") == 470_994_036_439_546_200
         assert aave.account(who)[5] == 972_945_261_469_486_445
+
+
+def drift(aave: AaveV2, weights: dict[str, Fraction], axis: int) -> None:
+    """The oracle's prices in wei when each driver makes its weight of the axis' move, counted in
+    billionths: what a token has become over what ether has become."""
+    ratio = Fraction(axis, 10**9)
+
+    def factor(driver: str) -> Fraction:
+        return 1 + weights.get(driver, Fraction(0)) * (ratio - 1)
+
+    for token, (feed, *_) in RESERVES.items():
+        if token != "WETH":
+            driver = "ETH" if token in OF_ETHER else (feed or "").removesuffix(" / USD")
+            exact = aave.price(token) * factor(driver) / factor("ETH")
+            aave.set_price(token, exact.numerator // exact.denominator)
+
+
+def test_the_pool_turns_at_the_ratio_of_a_weighted_shock(scene: Scene, tmp_path: Path) -> None:
+    """Under `market` and weighted shocks: healthy at the ratio, liquidatable a billionth on."""
+    aave = scene.aave
+    shocks = ("market", "shock:ETH=1,BTC=0.8", "shock:BTC=1.2,LINK=-0.5")
+    finished = scan(aave, tmp_path, 1, shocks)
+    for name in shocks:
+        named = "shock:BTC=0.8,ETH=1" if "ETH" in name else name
+        market = dict.fromkeys(("ETH", "BTC", "LINK"), Fraction(1))
+        weights = market if name == "market" else weights_of(name)
+        rows = table(finished)
+        rows = rows[rows["driver"] == named]
+        assert {"long", "short"} <= set(rows["side"])
+        assert rows["liquidation_price_usd"].isna().all()
+        for row in rows.iloc[::4].itertuples():
+            for axis, healthy in ((row.raw, True), (beyond(row), False)):
+                with aave.ground.undone():
+                    drift(aave, weights, axis)
+                    assert (aave.account(row.account)[5] >= WAD) == healthy, (name, row)

@@ -53,7 +53,7 @@ def test_the_supply_moves_with_the_token_and_history_says_so(
     store = tmp_path / "store"
     before = scan(movable_chain, store)
     usdc = movable_chain.tokens["USDC"].address
-    movable_chain.rpc("evm_increaseTime", 3_600)
+    movable_chain.pass_time(3_600)
     movable_chain.send(
         movable_chain.owner, usdc, "mint(address,uint256)", movable_chain.owner, 10**12
     )

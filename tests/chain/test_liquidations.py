@@ -12,7 +12,7 @@ from localchain import MAX, LocalChain, Reverted
 from localchain.abi import topic
 from scanning import CENT, Opened, debtors, open_market
 
-from scanner.protocols._aave_edge import first_call
+from scanner.protocols._aave_call import first_call
 
 CALLED = topic("LiquidationCall(address,address,address,uint256,uint256,address,bool)")
 MOVED = topic("Transfer(address,address,uint256)")

@@ -87,6 +87,29 @@ def test_the_parts_are_the_whole_to_the_cent(mixed: Mixed, whole: Finished, tmp_
     assert sum(len(frame) for frame in frames) == len(whole.positions["account"])
 
 
+def test_the_totals_count_every_position_once_whole_and_by_protocol(whole: Finished) -> None:
+    """From the rows of positions, which repeat one for each driver; every dollar token that the
+    markets name answered (Maker's debts, booked in its vat, are no token)."""
+    told = whole.document["leverage"]
+    once = pd.DataFrame(whole.positions).drop_duplicates(["protocol", "market", "account"])
+    assert {row["protocol"] for row in told["by_protocol"]} == set(PROTOCOLS)
+    for row in told["by_protocol"]:
+        mine = once[once["protocol"] == row["protocol"]]
+        assert row["positions"] == len(mine)
+        assert row["borrowers"] == mine["owner"].nunique()
+        for column in ("debt_usd", "collateral_usd"):
+            assert round(row[column] * 100) == sum(round(usd * 100) for usd in mine[column])
+    for column in ("debt_usd", "collateral_usd", "positions"):
+        assert cents(told["by_protocol"], column) == round(told[column] * 100)
+    drivers = {row["driver"]: row for row in whole.document["drivers"]}
+    assert {row["driver"]: row["debt_usd"] for row in told["by_driver"]} == {
+        name: row["debt_usd"] for name, row in drivers.items()
+    }
+    assert {row["protocol"] for row in told["scope"]} == set(PROTOCOLS)
+    assert told["liquidity"]["stablecoin_supply_usd"] > 0
+    assert not [p for p in whole.document["problems"] if p["kind"] == "supply_unreadable"]
+
+
 def test_bands_say_what_each_protocol_has_in_them(whole: Finished) -> None:
     bands = whole.document["bands"]
     named = {name for band in bands for name in band["by_protocol"]}

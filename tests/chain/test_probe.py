@@ -20,7 +20,8 @@ from localchain.maker import ILKS, WAD, Maker
 from localchain.morpho import Morpho
 from localchain.node import Node
 from proxy import Proxy
-from scanning import scan
+from scanning import priced, scan
+from test_prices import beyond
 
 from scanner import scan as scanning
 from scanner.core.tracing import CLOSE
@@ -171,6 +172,30 @@ def test_adapters_of_every_kind(plain: LocalChain, tmp_path: Path) -> None:
             tokens.update(kept)
             feeds.clear()
             feeds.update(known)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_prices_through_adapters_are_the_pools_own(flavour: str, tmp_path: Path) -> None:
+    """Healthy at p* and liquidatable one unit beyond, with legs that follow ether up to a cap, not
+    until it falls below one, by a half, and by a ratio that no getter tells."""
+    with LocalChain(flavour) as chain:
+        chain.specials()
+        chain.populate(60, 5)
+        ether = chain.deployment.feeds["ETH / USD"]
+        adapters.put(chain, "LINK", "StableCapAdapter", ether, 2_200 * 10**8)
+        adapters.put(chain, "WBTC", "StableCapAdapter", ether, 2_500 * 10**8)
+        adapters.share(chain, "DAI", "ETH / USD", 53 * 10**6, 10**18 // 5_000)
+        adapters.share(chain, "USDT", "ETH / USD", 0, 1_234_567_890_123_456_780 // 2_900)
+        finished = scan(chain, tmp_path / "store")
+        assert finished.document["problems"] == []
+        told = {name: (row["driver"], row["sensitivity"]) for name, row in rows(finished).items()}
+        assert (told["LINK"], told["WBTC"]) == (("ETH", 0.0), ("ETH", 1.0))
+        assert told["DAI"] == ("ETH", pytest.approx(0.47, abs=CLOSE))
+        assert told["USDT"] == ("ETH", 1.0)
+        found = priced(finished, "ETH")
+        assert len(found) > 40
+        assert {"long", "short"} <= set(found["side"])
+        assert beyond(chain, found, "ETH / USD") == []
 
 
 def test_a_smooth_bend_says_how_far_it_may_be_off(plain: LocalChain, tmp_path: Path) -> None:

@@ -164,3 +164,72 @@ def test_on_a_narrow_terminal_columns_leave_before_numbers_are_cut(
 
     assert "left out to fit 40 columns" in result.stdout.replace("\n", " ")
     assert "…" not in result.stdout.rpartition("──")[2]
+
+
+def with_totals(store, ago, debt, *, markets=("core",)):
+    """A stored scan that records its totals, so many seconds before the sample's."""
+    block = BLOCK - ago // 12
+    made = whales_sample.scan(block=block)
+    sums = {"debt_usd": debt, "collateral_usd": 2 * debt, "borrowers": 34, "positions": 34}
+    token = {"address": whales_sample.USDC, "symbol": "USDC", "decimals": 6,
+             "supply_raw": "5000000000000000", "supply": "5000000000.0"}  # fmt: skip
+    document = made["document"] | {
+        "leverage": {
+            **sums,
+            "by_protocol": [{"protocol": "aave_v3", **sums}],
+            "by_driver": [{"driver": "ETH", **sums}],
+            "several_drivers": {**sums, "debt_usd": 0.0},
+            "no_driver": {**sums, "debt_usd": 0.0},
+            "scope": [
+                {"protocol": "aave_v3", "market": name, "address": whales_sample.POOL}
+                for name in markets
+            ],
+            "liquidity": {"stablecoin_supply_usd": 5e9, "source": "shipped", "tokens": [token]},
+        }
+    }
+    document["block"] = document["block"] | {"timestamp": whales_sample.TIME - ago}
+    snapshots.write(
+        store, 1, block, whales_sample.HASH, True, whales_sample.as_bytes(document),
+        made["positions"], made["legs"], timestamp=whales_sample.TIME - ago,
+    )  # fmt: skip
+
+
+def test_history_without_a_driver_tells_what_the_press_would(bandscan, tmp_path):
+    """Debt, what it stands against, the supply beside it, and the change between named scans."""
+    with_totals(tmp_path, 7 * 86_400, 1.25e9)
+    with_totals(tmp_path, 0, 1e9)
+
+    text = bandscan("history", "--store", tmp_path).stdout
+
+    assert "debt $1.00B against $2.00B of collateral, 34 borrowers" in text
+    assert "stablecoin supply $5.00B: USDC" in text
+    assert "debt fell 20.0 % in 7 days, from $1.25B to $1.00B" in text
+    [row] = [line for line in text.splitlines() if line.startswith("7 days  ")]
+    assert "-$250.0M (-20.0 %)" in row
+    assert "24 hours: nothing concluded, no complete scan is stored within 3 hours of" in text
+    answer = json.loads(bandscan("history", "--json", "--store", tmp_path).stdout)
+    week = answer["windows"][2]
+    assert week["changes"]["debt_usd"]["fraction"] == -0.2
+    assert week["changes"]["stablecoin_supply_usd"]["change"] == 0.0
+    assert week["from"]["block"]["number"] == BLOCK - 7 * 86_400 // 12
+
+
+def test_history_of_other_markets_concludes_nothing(bandscan, tmp_path):
+    """Twice the markets is not twice the leverage."""
+    with_totals(tmp_path, 86_400, 0.5e9)
+    with_totals(tmp_path, 0, 1e9, markets=("core", "prime"))
+
+    text = bandscan("history", "--store", tmp_path).stdout
+
+    assert "the two scans are of different markets: now with aave_v3 prime" in text
+    assert "rose" not in text
+
+
+def test_scans_of_the_first_release_have_no_totals(bandscan, several):
+    """Not recorded: neither zero nor an error."""
+    result = bandscan("history", "--store", several)
+
+    assert result.exit_code == 0
+    assert "does not record its totals" in result.stdout
+    assert "-: not recorded by that scan" in result.stdout
+    assert "$0" not in result.stdout

@@ -50,7 +50,7 @@ def test_a_range_shows_every_tick_in_it(bandscan, store):
 
     rows = [line for line in result.stdout.splitlines() if line.startswith("below")]
     assert len(rows) == 2  # the ticks of the whales at 1,795.00 and 1,781.09
-    assert rows[1].split()[-1] == "$71.2M"
+    assert rows[1].split()[-2:] == ["$71.2M", "0.19"]  # and its strength
     assert rows[1].split()[5] == "$1.20B"
 
 

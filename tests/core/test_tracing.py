@@ -42,9 +42,22 @@ def farthest(line: Line, present: int, oracle: Oracle) -> float:
 )
 def test_what_moves_in_proportion_has_a_sensitivity_of_one(present: int, oracle: Oracle) -> None:
     line, trace, rounds = traced(present, oracle)
-    assert line == Line(1.0, 1.0)
+    assert (line.sensitivity, line.sensitivity_up, line.curve) == (1.0, 1.0, None)
     assert (rounds, len(trace.seen)) == (2, 11)
     assert not line.bent
+
+
+def test_a_ratio_is_seen_to_more_digits_than_the_price_has() -> None:
+    """So that every price on the way is the oracle's own, to the unit."""
+
+    def oracle(x: int) -> int:
+        return x * 1_234_567_890_123_456_780 // 10**18
+
+    line, _, _ = traced(ETHER, oracle)
+    assert line.ratio == (123_456_789_012_345_678, 10**17)
+    # Where two adapters cut, no one ratio gives every price, and none is claimed.
+    twice, _, _ = traced(ETHER, lambda x: x * 1_234_567 // 10**6 * 999 // 1_000)
+    assert (twice.sensitivity, twice.ratio) == (1.0, None)
 
 
 def test_what_stands_still_takes_two_trials() -> None:
@@ -116,6 +129,19 @@ def test_a_smooth_bend_tells_its_slope_and_how_far_it_may_be_off() -> None:
     assert 1e-6 < off < 1.1 * line.error < 1e-4
 
 
+def test_a_feed_below_the_line_is_followed_by_one_over_the_price() -> None:
+    def oracle(x: int) -> int:
+        return 10**36 // x
+
+    trace = Trace(ETHER, oracle(ETHER), either=True, most=33)
+    while wanted := trace.wanted():
+        for answer in wanted:
+            trace.see(answer, oracle(answer))
+    line = trace.line()
+    assert (line.sensitivity, line.curve, line.inverse) == (1.0, None, True)
+    assert len(trace.seen) == 11
+
+
 def test_a_refusal_near_the_present_answer_leaves_the_line_unknown() -> None:
     trace = Trace(ETHER, ETHER)
     while wanted := trace.wanted():
@@ -131,7 +157,7 @@ def test_a_refusal_far_off_does_not() -> None:
         for answer in wanted:
             trace.see(answer, answer if answer < 3 * ETHER else None)
     assert not trace.silent
-    assert trace.line() == Line(1.0, 1.0)
+    assert trace.line() == Line(1.0, 1.0)  # no ratio: it was not seen
 
 
 @pytest.mark.parametrize(("answer", "price"), [(0, 1), (1, 0), (-1, 1)])

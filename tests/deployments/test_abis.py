@@ -139,7 +139,12 @@ SELECTORS = {
         "fee": "ddca3f43",
         "liquidity": "1a686502",
     },
-    "erc20": {"symbol": "95d89b41", "decimals": "313ce567", "name": "06fdde03"},
+    "erc20": {
+        "symbol": "95d89b41",
+        "decimals": "313ce567",
+        "totalSupply": "18160ddd",
+        "name": "06fdde03",
+    },
 }
 
 

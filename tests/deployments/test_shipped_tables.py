@@ -11,7 +11,14 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from scanner import opening
-from scanner.deployments import Fields, chain_info, driver_tables, markets
+from scanner.deployments import (
+    Fields,
+    chain_info,
+    driver_tables,
+    issued_symbols,
+    markets,
+    stablecoins,
+)
 
 FOLDER = Path(__file__).parents[2] / "scanner" / "deployments"
 FILES = sorted(FOLDER.glob("*.toml"))
@@ -218,3 +225,30 @@ def test_the_import_is_light() -> None:
     code = f"import sys, scanner.deployments; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_stablecoins_are_dollar_tokens_of_named_chains_each_once() -> None:
+    """By the token tables, which have their addresses from the pools' own lists; the one that is
+    ours is the issuer's, and the same on BNB chain."""
+    tables = driver_tables()
+    rows = tomllib.loads((FOLDER / "stablecoins.toml").read_text("utf-8"))["chain"]
+    assert {row["id"] for row in rows} <= {chain["id"] for chain in CHAINS} - LOCAL
+    assert len({row["id"] for row in rows}) == len(rows)
+    ours = []
+    for row in rows:
+        found = stablecoins(row["id"])
+        assert 0 < len(found) == len(set(found)) == len(row["tokens"])
+        for token in found:
+            if (row["id"], token) in tables.by_address:
+                assert tables.by_address[row["id"], token] is None
+            else:
+                ours.append((row["id"], token))
+    assert ours == [(1, bytes.fromhex("c5f0f7b66764f6ec8c8dff7ba683102295e16409"))]
+    assert ours[0][1] in stablecoins(56)
+    assert stablecoins(31337) == ()
+
+
+def test_receipts_of_other_dollar_tokens_are_no_liquidity() -> None:
+    """They would count a dollar twice."""
+    assert all(driver_tables().by_symbol.get(name, None) is None for name in issued_symbols())
+    assert not issued_symbols() & {"sDAI", "sUSDe", "sUSDS", "syrupUSDC", "syrupUSDT", "stkGHO"}

@@ -81,6 +81,11 @@ def declare(api: FastAPI, answers: Answers) -> None:
         """The proof the scan carries about itself, and all it does not know."""
         return await answers("certificate", asked)
 
+    @get("/v1/tokens", proofs.Tokens)
+    async def tokens(asked: Annotated[filters.OfScan, Query()]) -> Response:
+        """What each token's price follows, by how much, and who says so."""
+        return await answers("tokens", asked)
+
     @get("/v1/proof", proofs.Proof)
     async def proof(asked: Annotated[filters.OfScan, Query()]) -> Response:
         """What the protocols themselves said about the liquidation prices (`bandscan verify`)."""

@@ -65,9 +65,10 @@ ADDRESS = r"^0x[0-9a-fA-F]{40}$"
 Driver = Annotated[
     str,
     Field(
-        max_length=64,
+        max_length=256,
         pattern=r"^[^\x00-\x1f\x7f-\x9f]+$",
-        description="The root price that is shocked, as in /v1/drivers; case does not matter.",
+        description="The root price that is shocked, as in /v1/drivers; case does not matter, nor"
+        " how a weighted shock is spelled.",
         examples=["ETH"],
     ),
 ]

@@ -15,6 +15,7 @@ PATHS = {
     "positions": "/v1/positions",
     "history": "/v1/history",
     "certificate": "/v1/certificate",
+    "tokens": "/v1/tokens",
     "proof": "/v1/proof",
     "scans": "/v1/scans",
     "scan": "/v1/scan",

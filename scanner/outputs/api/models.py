@@ -100,7 +100,9 @@ class Band(Part):
     side: Literal["long", "short"] = of("long")
     kind: Literal["band", "wall", "walls"] = of("band")
     quality: str | None = of("strong")
-    low_usd: USD | None = of(1781.09, "null under the market shock, which has low_ratio.")
+    low_usd: USD | None = of(
+        1781.09, "null under market and weighted shocks, which have low_ratio."
+    )
     high_usd: USD | None = of(1862.02)
     tick_low: int = of(2997)
     tick_high: int = of(3015)
@@ -149,11 +151,13 @@ class DriverHead(Part):
     spot_usd: USD | None = of(2150.4)
     feed: str | None = of("0x5424384b256154046e9667ddfaaa5e550145215e")
     description: str | None = of("ETH / USD")
+    feed_age_seconds: int | None = maybe(
+        1_234, "Of the feed's last update at the block; null where it tells none."
+    )
+    dex: Dex | None = maybe(None, "A DEX pool of the driver, where one is listed and was read.")
     borrowers: int = of(30_211)
     debt_usd: USD = of(999_172_858.76)
     collateral_usd: USD = of(1_409_408_908.8)
-    feed_age_seconds: int | None = maybe(36, "Since its last update, at the block; null: unknown.")
-    dex: Dex | None = maybe(None, "null where no pool is listed, or it could not be read.")
 
 
 class DriverRow(DriverHead):
@@ -214,11 +218,11 @@ class Level(Part):
     collateral_at_risk_usd: USD = of(193_000.0, "From spot to this level.")
     debt_usd: USD = of(160_190.0)
     seizable_usd: USD = of(84_099.75)
+    not_callable_usd: USD | None = maybe(0.0, NOT_CALLABLE)
     positions: int = of(1)
     tick_collateral_at_risk_usd: USD = of(193_000.0, "In this tick alone.")
     tick_debt_usd: USD = of(160_190.0)
     tick_seizable_usd: USD = of(84_099.75)
-    not_callable_usd: USD | None = maybe(0.0, NOT_CALLABLE)
     tick_not_callable_usd: USD | None = maybe(0.0)
     tick_positions: int = of(1)
     strength: float = of(0.000517, "Of this tick alone: " + STRENGTH)

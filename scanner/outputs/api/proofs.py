@@ -156,6 +156,12 @@ class Certificate(Head):
     already_liquidatable: Already
 
 
+class Tokens(Head):
+    """The answer of /v1/tokens."""
+
+    tokens: list[PricedToken]
+
+
 class Totals(Part):
     """Debt, counted collateral and borrowers, each position once."""
 

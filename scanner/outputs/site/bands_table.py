@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from scanner.outputs.callability import not_callable, why
 from scanner.outputs.site import figures, ladder, names, sentences, strokes
 from scanner.outputs.site.amounts import Amounts
 from scanner.outputs.site.model import Driver, Movers, Range, Row, Scan
@@ -70,7 +71,7 @@ def _row(
     triangle, verb = sentences.SIDES[row["side"]]
     prices = figures.prices(row["low_usd"], row["high_usd"])
     far = row["low_usd"] if row["side"] == "long" else row["high_usd"]
-    wall = row["kind"] == "wall"
+    wall, barred = row["kind"] == "wall", not_callable(row)
     return {
         "letter": one.letter,
         "range": prices,
@@ -87,6 +88,7 @@ def _row(
         "tokens": _tokens(row, amounts),
         "seizable": amounts.usd(row["seizable_usd"]),
         "seizable_usd": row["seizable_usd"],
+        "barred": f"{amounts.usd(barred)} not callable" if barred else "",
         "debt": amounts.usd(row["debt_usd"]),
         "debt_usd": row["debt_usd"],
         "accounts": "1" if wall else amounts.count(row["accounts"]),
@@ -229,5 +231,5 @@ def _member(scan: Scan, row: Row, amounts: Amounts) -> Context:
         "debt": amounts.usd(row["debt_usd"]),
         "seizable": amounts.usd(row["seizable_usd"])
         if row.get("callable", True)
-        else "not callable",
+        else f"not callable: {why(row)}",
     }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from scanner.outputs.site import figures, leverage, sections, sentences, strokes
+from scanner.outputs.site import figures, leverage, realised, sections, sentences, strokes
 from scanner.outputs.site.amounts import Amounts
 from scanner.outputs.site.bands_table import anchors
 from scanner.outputs.site.ladder import DRAWN
@@ -33,6 +33,7 @@ def context(site: Site, amounts: Amounts) -> tuple[Context, Places]:
         "silent": _silent(site),
         "events": _events(site),
         "leverage": leverage.section(site.leverage),
+        "realised": realised.section(site.realised, site.scan.timestamp),
         "standing": sections.unknown(site.scan, site.standing, "", amounts),
     }
     return found, Places()

@@ -152,7 +152,8 @@ class Dataset:
 class Site:
     """Everything that is drawn. `standing`: of all positions, whatever their driver. `data`: the
     Data section per driver's slug, "" for the chain's. `changes`: the newest first. `leverage`: the
-    chain's history, as `answers.leverage` has it."""
+    chain's history, as `answers.leverage` has it; `realised`: the last day's liquidations, as
+    `answers.liquidations` has them, None where none were read."""
 
     scan: Scan
     drivers: Sequence[Driver]
@@ -161,3 +162,4 @@ class Site:
     standing: Mapping[str, Row]
     data: Mapping[str, Sequence[Dataset]]
     leverage: Row | None = None
+    realised: Row | None = None

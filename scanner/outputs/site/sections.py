@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scanner.outputs import proof_words
+from scanner.outputs.callability import beside, not_callable
 from scanner.outputs.document import holds
-from scanner.outputs.site import figures, names
+from scanner.outputs.site import figures, following, names
 from scanner.outputs.site.amounts import Amounts
 from scanner.outputs.site.model import Dataset, Range, Row, Scan
 from scanner.outputs.words import count, one_line, short_hex, symbol
 
+_BESIDE = 8  # drivers whose feed is told of
 _MARKETS = 12  # rows of the certificate; further markets share the last
 _TOTALS = 12  # totals on a page; the file has all
 _PROBLEMS = 6
@@ -46,7 +48,8 @@ def unknown(
             "now",
             "Already liquidatable",
             standing["already"],
-            f"Health factor below 1 at this block{_bad_debt(scan, amounts, name)}. Part of no band",
+            f"Health factor below 1 at this block{_bad_debt(scan, amounts, name)}"
+            f"{_barred(scan, amounts, name)}. Part of no band",
         ),
     ]
     groups = [group for group in groups if group[2]["positions"]]
@@ -76,6 +79,13 @@ def _added(one: Row, other: Row) -> Row:
 def _bad_debt(scan: Scan, amounts: Amounts, name: str) -> str:
     bad = scan.document["already_liquidatable"]["bad_debt_usd"]
     return f"; of all such debt {amounts.usd(bad)} has no collateral" if bad and not name else ""
+
+
+def _barred(scan: Scan, amounts: Amounts, name: str) -> str:
+    barred = not_callable(scan.document["already_liquidatable"])
+    return f"; {amounts.usd(barred)} of all such collateral cannot be called" * bool(
+        barred and not name
+    )
 
 
 def _title(scan: Scan) -> str:
@@ -175,14 +185,22 @@ def certificate(scan: Scan, chain_option: str) -> Context:
         "open": agree < len(totals),
         "note": "Sums of scaled balances, the integers the contracts keep."
         + (f" {len(totals) - _TOTALS:,} more in the files below." * (len(totals) > _TOTALS)),
+        "beside": _beside(scan),
         "waiting": _waiting(scan),
         "proof": _proof(scan),
         "problems": said,
+        "sources": following.sources(document),
         "command": f"bandscan scan --chain {chain_option} --block {document['block']['number']}"
         " --verify all",
         "hash": one_line(str(document["block"]["hash"])),
         "sha256": scan.sha256,
     }
+
+
+def _beside(scan: Scan) -> list[str]:
+    """A line per driver whose feed tells its age, or that a pool is listed for."""
+    told = [(symbol(row["driver"]), beside(row)) for row in scan.document["drivers"]]
+    return [f"{name}: {text}" for name, text in told if text][:_BESIDE]
 
 
 def _proof(scan: Scan) -> Context | None:

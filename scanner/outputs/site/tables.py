@@ -14,9 +14,19 @@ Row = Mapping[str, Any]
 # The heads of tables that may have no row at all.
 _SUMS = ("collateral_at_risk_usd", "debt_usd", "positions")
 HEADS: Mapping[str, Sequence[str]] = {
-    "bands": ("driver", "side", "kind", "low_usd", "high_usd", *_SUMS, "accounts", "distance"),
-    "ticks": ("driver", "side", "tick", "low_usd", "high_usd", *_SUMS),
-    "levels": ("driver", "side", "tick", "level_usd", "distance", *_SUMS),
+    "bands": (
+        "driver",
+        "side",
+        "kind",
+        "low_usd",
+        "high_usd",
+        *_SUMS,
+        "accounts",
+        "distance",
+        "strength",
+    ),
+    "ticks": ("driver", "side", "tick", "low_usd", "high_usd", *_SUMS, "strength"),
+    "levels": ("driver", "side", "tick", "level_usd", "distance", *_SUMS, "strength"),
     "history": ("scan_id", "block_number", "timestamp", "bands", "changes"),
     "drivers": ("driver", "spot_usd", "borrowers", "debt_usd", "collateral_usd"),
     "certificate": ("protocol", "market", "asset", "debt_found", "debt_total", "coverage"),
