@@ -318,3 +318,21 @@ def test_a_later_chain_is_verified_at_the_scanned_block(scene: Scene, verified: 
         scene.mixed.set_feed("ETH / USD", scene.mixed.ground.feed("ETH / USD") * 8 // 10)
         scene.mixed.aave.act(3)
         assert scene.verify().answer == verified.answer
+
+
+def test_every_other_shock_is_proven_too(scene: Scene, tmp_path: Path) -> None:
+    """All drivers by one ratio, a weighted shock, and one token alone: what their axis says of each
+    price is what each source is told."""
+    shocks = ("market", "shock:BTC=0.8,ETH=1", "token:wstETH")
+    request = Request(
+        None, (scene.url,), (), scene.deployments, tmp_path / "store", shocks=shocks, patience=30
+    )
+    assert scanning.run(request).complete
+    found = scene.verify(tmp_path / "store")
+    by: Counter[str] = Counter()
+    for row in found.answer["proof"]:
+        by[row["driver"]] += row["positions"]
+    assert set(by) == {"market", "shock:BTC=0.8,ETH=1", "wstETH"}
+    assert min(by.values()) > 10
+    assert found.answer["failures"] == []
+    assert found.proven
