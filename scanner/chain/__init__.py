@@ -6,6 +6,7 @@ transport   one endpoint: one keep-alive session, size limits, strict answers
 client      retries, failover, patience over several endpoints
 multicall3  aggregate3 written and read by numpy; the proof of the block
 bulk        many calls of one shape
+trials      what contracts would say if feeds answered otherwise (bench, stub, records: its parts)
 small       few calls of many shapes, through the package `multicall` behind a guard
 logs        eth_getLogs in adaptive ranges
 pinned      a chain at one block: the only door an adapter gets

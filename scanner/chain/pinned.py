@@ -22,11 +22,12 @@ from scanner.chain.log_columns import I64, LogChunk
 from scanner.chain.logs import Way
 from scanner.chain.multicall3 import ARB_SYS, ARB_SYS_ADDRESS, ARBITRUM, Aggregate
 from scanner.chain.packages import imported
+from scanner.chain.records import Bench
 from scanner.chain.small import read
 from scanner.chain.stub import Source
 from scanner.chain.touching import touched
 from scanner.chain.transport import Endpoint, Stats
-from scanner.chain.trials import Bench, Room, Trials, trials
+from scanner.chain.trials import Room, Trials, trials
 from scanner.chain.values import data, hex_of
 
 if TYPE_CHECKING:

@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.chain.abi import U8
-from scanner.chain.bench import ADDRESS, HEAD, Asked, Batch, Layout, Told
+from scanner.chain.bench import ADDRESS, HEAD, Batch, Layout
 from scanner.chain.bulk import ANSWER_BYTES, Bulk
 from scanner.chain.client import Client, Form, Question, Refused, together
 from scanner.chain.faults import SHRINK, Fault, Kind
 from scanner.chain.multicall3 import ARBITRUM, Aggregate
-from scanner.chain.stub import Source, original_of, slot_of, stub
+from scanner.chain.records import Bench, recorded, unpacked
+from scanner.chain.stub import original_of, stub
 from scanner.chain.transport import Endpoint
 from scanner.chain.values import Untrue, data, hex_of
 from scanner.errors import BandscanError, OverridesRefused
@@ -41,7 +42,7 @@ OVERRIDES = "state overrides"
 _USABLE = 0.8  # of the gas: trials differ
 _PATIENT = frozenset({Kind.BUSY, Kind.RATE, Kind.LAG, Kind.GONE, Kind.QUOTA})
 _SMALLER = SHRINK | {Kind.UNKNOWN, Kind.LIMIT, Kind.REVERT}
-_BROKEN = 3  # malformed answers to the first question after which overrides count as refused
+_BROKEN = 3  # internal errors at the first question after which overrides count as refused
 
 
 @dataclass(frozen=True)
@@ -60,34 +61,6 @@ class Trials(Bulk):
     size: I64
     gas: I64
     batches: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What all trials of one job have in common.
-
-    Attributes
-    ----------
-    sources : sequence of Source
-    codes : sequence of bytes
-        The code of each source's address at the block.
-    once : sequence of (address, call data)
-        Calls made once in each batch, before all trials (an accrual of interest).
-    undone : bool
-        Whether what a trial writes is undone before the next one. Where it is not, the last call
-        must be a view.
-    skip : int
-        Words of the reply that are not wanted, before those that are.
-    gas : int
-        A guess of one trial's.
-    """
-
-    sources: Sequence[Source]
-    codes: Sequence[bytes]
-    once: Sequence[tuple[bytes, bytes]] = ()
-    undone: bool = False
-    skip: int = 0
-    gas: int = 400_000
 
 
 @dataclass
@@ -167,7 +140,9 @@ class _Job:
             return done
 
         def unfit(fault: Fault) -> bool:
-            self.broken += fault.kind is Kind.BUSY and not endpoint.overrides
+            # "Internal error", again and again: some nodes say so to arguments they do not know.
+            inside = fault.kind is Kind.BUSY and fault.code is not None
+            self.broken += inside and not endpoint.overrides
             other = fault.kind is Kind.LIE and fault.message.startswith("another ")
             patient = fault.kind in _PATIENT and self.broken < _BROKEN
             if endpoint.overrides or patient or other:
@@ -198,7 +173,7 @@ class _Job:
         if not 0 < done <= len(rows) or len(content) != 32 * (HEAD + done * batch.each):
             raise Untrue("trials of the wrong length")
         words = content[32 * HEAD :].reshape(done, batch.each, 32)
-        flags, size, used, before = _unpacked(words[:, 0])
+        flags, size, used, before = unpacked(words[:, 0])
         if bool((flags & 2).any()):
             raise Untrue("a feed that was not replaced")
         mine = rows[:done]
@@ -278,66 +253,6 @@ class _Job:
         )
         each = sum(length for _, length in sample.runs)
         return min(most, int(max(REQUEST_BYTES - fixed, REQUEST_BYTES // 6) // each))
-
-
-def _unpacked(words: U8) -> tuple[I64, I64, I64, I64]:
-    """Flags, length of the reply, gas used, gas before: as `bench` packs them."""
-
-    def number(first: int, last: int) -> I64:
-        found = np.zeros(len(words), np.int64)
-        for byte in range(first, last):
-            found = found << 8 | words[:, byte].astype(np.int64)
-        return found
-
-    return number(31, 32), number(27, 31), number(19, 27), number(11, 19)
-
-
-def recorded(
-    sources: Sequence[Source],
-    answers: npt.NDArray[np.object_],
-    before: Sequence[tuple[U8, U8]],
-    asked: tuple[U8, U8],
-    bench: Bench,
-    words: int,
-) -> tuple[Layout, U8]:
-    """The trials as records, and how they are laid out.
-
-    answers[n, sources]: Python integers, None for the feed's own. `before` and `asked` are
-    (targets[n, 20], data[n, k]).
-    """
-    size, at = len(asked[1]), 0
-    parts: list[U8] = []
-    told: list[Told] = []
-    seen: dict[bytes, int] = {}
-    for place, source in enumerate(sources):
-        number = seen.get(source.address, 0)
-        seen[source.address] = number + 1
-        flags, column = _column(answers[:, place])
-        told.append(Told(source.address, slot_of(number), at, column.shape[1]))
-        parts += [flags, column]
-        at += 1 + column.shape[1]
-    calls: list[Asked] = []
-    for targets, content in (*before, asked):
-        calls.append(Asked(at, at + 20, content.shape[1]))
-        parts += [targets, content]
-        at += 20 + content.shape[1]
-    records = np.concatenate([np.broadcast_to(p, (size, p.shape[1])) for p in parts], axis=1)
-    once = tuple((bytes(address), bytes(content)) for address, content in bench.once)
-    layout = Layout(
-        tuple(told), tuple(calls[:-1]), calls[-1], at, bench.skip, words, once, bench.undone
-    )
-    return layout, np.ascontiguousarray(records)
-
-
-def _column(answers: npt.NDArray[np.object_]) -> tuple[U8, U8]:
-    """Flags[n, 1] and big-endian answers[n, width] of one source."""
-    values = [None if a is None or int(a) < 0 else int(a) for a in answers.tolist()]
-    width = max(1, max((-(-v.bit_length() // 8) for v in values if v is not None), default=1))
-    if width > 32:
-        raise ValueError("an answer of more than 256 bits")
-    flags = np.array([v is not None for v in values], np.uint8)[:, None]
-    joined = b"".join((v or 0).to_bytes(width, "big") for v in values)
-    return flags, np.frombuffer(joined, np.uint8).reshape(-1, width)
 
 
 async def trials(

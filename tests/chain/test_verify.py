@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import schemas
 from click.testing import CliRunner
 from localchain import LocalChain
 from localchain.mixed import Mixed
@@ -102,6 +103,9 @@ def test_the_answer_is_kept_beside_the_scan_and_nothing_else_changes(
     assert stored.snapshot.document_bytes()  # against the digest in its name
     assert answers.proof(stored) == verified.answer
     Proof.model_validate(json.loads(encode(verified.answer)))
+    assert schemas.wrong("proof", json.loads(encode(verified.answer))) == []
+    # A document of every protocol there is.
+    assert schemas.wrong("scan", json.loads(stored.snapshot.document_bytes())) == []
 
 
 def tampered(scene: Scene, folder: Path, change: Any) -> Path:
@@ -314,3 +318,21 @@ def test_a_later_chain_is_verified_at_the_scanned_block(scene: Scene, verified: 
         scene.mixed.set_feed("ETH / USD", scene.mixed.ground.feed("ETH / USD") * 8 // 10)
         scene.mixed.aave.act(3)
         assert scene.verify().answer == verified.answer
+
+
+def test_every_other_shock_is_proven_too(scene: Scene, tmp_path: Path) -> None:
+    """All drivers by one ratio, a weighted shock, and one token alone: what their axis says of each
+    price is what each source is told."""
+    shocks = ("market", "shock:BTC=0.8,ETH=1", "token:wstETH")
+    request = Request(
+        None, (scene.url,), (), scene.deployments, tmp_path / "store", shocks=shocks, patience=30
+    )
+    assert scanning.run(request).complete
+    found = scene.verify(tmp_path / "store")
+    by: Counter[str] = Counter()
+    for row in found.answer["proof"]:
+        by[row["driver"]] += row["positions"]
+    assert set(by) == {"market", "shock:BTC=0.8,ETH=1", "wstETH"}
+    assert min(by.values()) > 10
+    assert found.answer["failures"] == []
+    assert found.proven
