@@ -69,7 +69,6 @@ def backtest(store: Path, chain: str | int | None, driver: str | None = None) ->
     number = reading.chain_id(store, chain)
     problems: list[str] = []
     scans = _scans(store, number, problems)
-    whole = not problems  # that no liquidations were read matters only where a band was crossed
     kept = _kept(store, number, problems)
     name = None
     if driver is not None:
@@ -98,7 +97,7 @@ def backtest(store: Path, chain: str | int | None, driver: str | None = None) ->
         "chain_id": number,
         "driver": name,
         "scans": tested,
-        "complete": whole
+        "complete": not problems
         and all(row["outcome"] is None or not row["outcome"]["unknown_usd"] for row in rows),
         "bands": rows,
         "problems": problems,
