@@ -66,7 +66,6 @@ def api() -> Api:
         ("/v1/levels?driver=ETH" + "&at=1" * 65, "at"),
         ("/v1/positions", "driver"),
         ("/v1/positions?driver=ETH&sort=size", "sort"),
-        ("/v1/history", "driver"),
         ("/v1/history?driver=ETH&days=0", "days"),
         ("/v1/history?driver=ETH&days=1.5", "days"),
         ("/v1/history?driver=ETH&incomplete=true", "incomplete"),
