@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -74,6 +75,7 @@ def findings(
     wanted = _shocks(asked, surveys)
     for kind, name in wanted:
         exposures = [survey.expose(kind, name) for survey in surveys]
+        problems += several_drivers(kind, name, holdings)
         shocks.append((name, exposures))
         entries = [(h, e) for h, e in zip(holdings, exposures, strict=True) if e is not None]
         if not entries:
@@ -161,6 +163,25 @@ def _markets(
 def parsed(shock: str) -> tuple[str, str]:
     """(kind, name) of a shock in any spelling."""
     return weighted.kind_and_name(weighted.canonical(shock))
+
+
+def several_drivers(kind: str, name: str, holdings: Sequence[Holdings]) -> list[Problem]:
+    """Tokens that a shock moves by another root than the one they follow: named, since that part of
+    their move is not in any price."""
+    if kind == "token":
+        return []
+    weights = weighted.weights_of(name) if kind == "shock" else {name: Fraction(1)}
+    found = []
+    for one in holdings:
+        for token in one.tokens:
+            moved = {r.driver for r in token.roots if r.driver is not None and r.line.moves}
+            apart = moved - {token.driver}
+            apart &= apart if kind == "market" else weights.keys()
+            if apart:
+                text = f"{token.symbol} moves with {', '.join(sorted(apart))} besides"
+                text += f" {token.driver}: under {name} that part is left out"
+                found.append(Problem("several_drivers", text, one.protocol, one.market))
+    return found
 
 
 def _shocks(asked: Sequence[str], surveys: Sequence[Survey]) -> list[tuple[str, str]]:

@@ -82,8 +82,10 @@ def told_by(quoted: Sequence[Quoted], seen: Mapping[bytes, Sequence[Seen]]) -> d
     for one in quoted:
         for each in seen.get(one.oracle, ()):
             token = one.loan if each.line.inverse else one.collateral
-            # Of the token itself it is what it is of one over the price below the line.
-            said.setdefault(token, []).append(Seen(each.root, replace(each.line, inverse=False)))
+            # Of the token it is what it is of one over the price; a ratio is the oracle's.
+            said.setdefault(token, []).append(
+                Seen(each.root, replace(each.line, inverse=False, ratio=None))
+            )
     return {
         token: Told(_once(every), len({s.root.driver for s in every if s.root.named}) == 1)
         for token, every in said.items()

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from scanner import answers
-from scanner.store import events, snapshots
+from scanner.store import snapshots
+from scanner.store.events_file import FILE
 
 Answer = dict[str, Any]
 _KEPT = 32  # answers
@@ -49,7 +50,7 @@ class Happened:
     def _look(self) -> tuple[Any, ...]:
         """What the events' file and the list of scans look like; equal only if neither changed."""
         found: list[Any] = []
-        for name in (events.FILE, f"{events.FILE}-wal"):
+        for name in (FILE, f"{FILE}-wal"):
             with suppress(OSError):
                 stat = (self._store / name).stat()
                 found.append((name, stat.st_mtime_ns, stat.st_size, stat.st_ino))

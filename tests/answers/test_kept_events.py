@@ -10,7 +10,8 @@ import pytest
 from answers.test_realised_rows import rows
 from scanner.core.realised import unknown
 from scanner.errors import NotRead, StoreError
-from scanner.store.events import FILE, Events, Mark, Read, Span, gaps
+from scanner.store.events import Events, Mark, Read, Span, gaps
+from scanner.store.events_file import FILE
 
 CHAIN = 7
 

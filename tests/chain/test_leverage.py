@@ -5,14 +5,17 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from command import bandscan
 from localchain import LocalChain
 from scanning import scan, table
 
 from scanner import answers, liquidity, reading
 from scanner.chain.calls import Call
 from scanner.chain.pinned import Chain
+from scanner.core import weighted
 from scanner.deployments import issued_symbols
 from scanner.errors import StateGone
+from scanner.outputs import words
 
 
 def cents(values: Any) -> int:
@@ -170,7 +173,14 @@ def test_where_not_every_driver_was_scanned_the_overlap_is_not_said(
     assert some["several_drivers"] is some["no_driver"] is None
 
 
-@pytest.mark.parametrize(("shock", "name"), [("market", "market"), ("token:WETH", "WETH")])
+@pytest.mark.parametrize(
+    ("shock", "name"),
+    [
+        ("market", "market"),
+        ("token:WETH", "WETH"),
+        ("shock:ETH=1,BTC=0.8", weighted.canonical("shock:ETH=1,BTC=0.8")),
+    ],
+)
 def test_levels_and_strength_under_other_shocks(
     flavour_chain: LocalChain, tmp_path: Path, shock: str, name: str
 ) -> None:
@@ -178,7 +188,7 @@ def test_levels_and_strength_under_other_shocks(
     is what the positions say, and every row has its strength."""
     finished = scan(flavour_chain, tmp_path / "store", shocks=[shock])
     stored = reading.newest(tmp_path / "store", None)
-    ratio = shock == "market"
+    ratio = not shock.startswith("token")
     spot = 1.0 if ratio else flavour_chain.price("WETH")
     key = "level_ratio" if ratio else "level_usd"
     at = [0.8 * spot, 1.2 * spot]
@@ -204,3 +214,8 @@ def test_levels_and_strength_under_other_shocks(
     assert strengths == [ticks[row["side"], row["tick"]]["strength"] for row in answer["levels"]]
     assert max(strengths) == 1.0
     assert finished.document["ticks"] == answers.ticks(stored)["ticks"]
+
+    told = bandscan("levels", name, "--at", at[0], "--store", tmp_path / "store")
+    assert told.code == 0
+    assert f"below {'0.8000x' if ratio else words.price(at[0])} (-20.0 %)" in told.out
+    assert f"{answer['at'][0]['positions']:,} position" in told.out

@@ -14,6 +14,7 @@ from localchain.abi import topic
 from localchain.mixed import Mixed
 from proxy import Answer, Proxy, Question, Reply
 from realising import Scene, Truth, balance
+from schemas import wrong
 
 from scanner import answers, liquidations, open_store
 from scanner import scan as scanning
@@ -123,6 +124,7 @@ def test_debt_that_is_written_off_is_told_apart(happened: Happened) -> None:
     assert balance_of(chain, "USDC", who) == 0
     [morpho] = [row for row in rows if row["protocol"] == "morpho_blue"]
     answer = answers.liquidations(happened.store, None, first=0)
+    assert wrong("liquidations", json.loads(encode(answer))) == []
     written_off = deficit["bad_debt_usd"] + morpho["bad_debt_usd"]
     assert answer["totals"]["bad_debt_usd"] == pytest.approx(written_off, abs=0.01)
     repaid = sum(truth.debt_usd for truth in happened.truth)
@@ -308,6 +310,7 @@ def test_the_back_test_of_a_crossed_band_adds_up(happened: Happened, tmp_path: P
     scanning.run(happened.request)
     liquidations.read(happened.request, Window(first=happened.before))
     answer = answers.backtest(happened.store, None, "ETH")
+    assert wrong("backtest", json.loads(encode(answer))) == []
     assert answer["complete"], answer["problems"]
     crossed = [row for row in answer["bands"] if row["crossed"] and row["crossed"]["whole"]]
     assert crossed

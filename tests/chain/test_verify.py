@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import schemas
 from click.testing import CliRunner
 from localchain import LocalChain
 from localchain.mixed import Mixed
@@ -102,6 +103,9 @@ def test_the_answer_is_kept_beside_the_scan_and_nothing_else_changes(
     assert stored.snapshot.document_bytes()  # against the digest in its name
     assert answers.proof(stored) == verified.answer
     Proof.model_validate(json.loads(encode(verified.answer)))
+    assert schemas.wrong("proof", json.loads(encode(verified.answer))) == []
+    # A document of every protocol there is.
+    assert schemas.wrong("scan", json.loads(stored.snapshot.document_bytes())) == []
 
 
 def tampered(scene: Scene, folder: Path, change: Any) -> Path:

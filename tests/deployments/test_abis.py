@@ -47,6 +47,7 @@ TOPICS = {
     },
     "aave_v3_token": {
         "BalanceTransfer": "4beccb90f994c31aced7a23b5611020728a23d8ec5cddd1a3e9d97b96fda8666",
+        "Transfer": "ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef",
     },
 }
 
@@ -93,6 +94,7 @@ SELECTORS = {
         "principalBalanceOf": "c634dfaa",
         "getUserStableRate": "e78c9b3b",
         "getUserLastUpdated": "79ce6b8c",
+        "RESERVE_TREASURY_ADDRESS": "ae167335",
     },
     "aave_v3_oracle": {
         "BASE_CURRENCY": "e19f4700",
@@ -129,6 +131,18 @@ SELECTORS = {
         "price": "a035b1fe",
         "ethSource": "5b7312a2",
         "PENDLE_PRINCIPAL_TOKEN": "df904837",
+        "ASSET_TO_BASE": "843e20f1",
+        "priceFeedA": "383cae1d",
+        "priceFeedB": "14c04ff1",
+        "underlyingPriceFeed": "2ac0a1a5",
+        "stETHtoETHPriceFeed": "ed1a68d1",
+        "WBTCToBTCPriceFeed": "2c3596f2",
+        "BTCToUSDPriceFeed": "1de5ffd5",
+        "BASE_FEED_1": "f50a4718",
+        "BASE_FEED_2": "dc53858c",
+        "QUOTE_FEED_1": "56095e11",
+        "QUOTE_FEED_2": "acfbd39e",
+        "latestRoundData": "feaf968c",
     },
     "aave_v3_sentinel": {"isLiquidationAllowed": "7a5d20ea"},
     "round_feed": {"latestRoundData": "feaf968c"},

@@ -194,9 +194,7 @@ def test_a_driver_without_dollars_has_no_page(tmp_path: Path):
     built = site(write(tmp_path / "store", market), tmp_path / "site")
 
     assert not (built / "market").exists()
-    assert (
-        "market (its axis is a ratio of all prices, not dollars)" in page(built / "index.html").text
-    )
+    assert "market (its axis is a ratio, not dollars)" in page(built / "index.html").text
     assert (built / "v1" / "market" / "ticks.json").is_file()
 
 
