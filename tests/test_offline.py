@@ -53,12 +53,13 @@ def commands(store: Path, folder: Path) -> dict[str, list[list[object]]]:
         "levels": [["ETH"], ["ETH", "--at", 1_500]],
         "positions": [["ETH"], ["ETH", "--band", 1, "--top", 3], ["ETH", "--group", groups]],
         "account": [[someone], [someone, "--driver", "ETH", "--reach", 900]],
-        "history": [["ETH"]],
+        "history": [["ETH"], []],
         "diff": [[first, last], [first, last, "--driver", "ETH"]],
         "scans": [[]],
         "report": [["--out", folder / "site"]],
         "accounts": [[]],
         "protocols": [[]],
+        "tokens": [[]],
         "backtest": [["ETH"]],
     }
 
