@@ -47,7 +47,7 @@ def outcome(held: Members) -> dict[str, float]:
     left         what they left of the collateral of those they were about
     repaid       of members that were not liquidated and that the later scan does not have at risk
                  there any more: debt repaid, collateral added, withdrawn or moved
-    still_there  of members that the later scan still has at risk there
+    still_there  of members that nobody liquidated and that the later scan still has at risk there
     not_reached  of members whose price was not reached
     unknown      of members of which that cannot be said
     """
@@ -58,11 +58,12 @@ def outcome(held: Members) -> dict[str, float]:
     taken[called] = np.rint(whole[called] * np.clip(held.seized[called], 0, 1)).astype(np.int64)
     rest = whole - taken
     open_ = ~held.called
-    lost = open_ & held.reached & ~held.listed & ~held.known
+    # Who is still there may have been liquidated in part: that is known only where it was read.
+    lost = open_ & held.reached & ~held.known
     parts = {
         "liquidated": taken[called],
         "left": rest[called],
-        "still_there": whole[open_ & held.reached & held.listed],
+        "still_there": whole[open_ & held.reached & held.listed & held.known],
         "not_reached": whole[open_ & ~held.reached],
         "repaid": whole[open_ & held.reached & ~held.listed & held.known],
         "unknown": whole[(held.called & ~sure) | lost],

@@ -142,5 +142,5 @@ def test_who_is_gone_unseen_is_unknown_and_not_repaid():
 
     assert of()["repaid"] == 100
     assert of(known=False)["unknown"] == 100
-    assert of(listed=True, known=False)["still_there"] == 100
+    assert of(listed=True, known=False)["unknown"] == 100
     assert of(reached=False)["not_reached"] == 100
