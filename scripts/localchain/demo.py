@@ -25,7 +25,8 @@ PARTS = ("maker", "morpho")  # beside Aave v3: small packages, three shapes of p
 OTHERS = 30  # borrowers of each other protocol
 WHALE_ETH, CROWD, CROWD_ETH, SPOT = 650_000, 520, 1_300_000, 2350
 STORE = ["--store", ".demo/store"]
-SCAN = ["scan", "--chain", "31337", "--deployments", ".demo/deployments.toml", *STORE]
+MARKETS = ["--chain", "31337", "--deployments", ".demo/deployments.toml"]
+SCAN = ["scan", *MARKETS, *STORE]
 
 
 def main() -> int:
@@ -71,11 +72,13 @@ def story(mixed: Mixed) -> Iterator[str]:
 
 
 def show(url: str) -> int:
-    """The scan as a user runs it, then the bands from the store, and the report."""
+    """The scan as a user runs it, the bands from the store, the proof of its prices, the report."""
     for arguments in (
         [*SCAN, "--json", ".demo/scan.json"],
         ["bands", "ETH", *STORE],
         ["levels", "ETH", "--at", "1781", *STORE],
+        ["verify", *MARKETS, *STORE],
+        ["liquidations", "--since", "24h", *MARKETS, *STORE],
         ["report", "--out", ".demo/site", *STORE],
     ):
         shown = "$ bandscan " + " ".join(arguments)

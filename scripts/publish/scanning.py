@@ -17,6 +17,8 @@ from scanner.store import errors_explained, snapshots
 from scanner.store.access import FILE as LEDGER
 from scanner.store.file import checked
 
+BESIDE = 600.0  # [s] that each of what stands beside the scan may take
+
 
 @dataclass(frozen=True)
 class Holding:
@@ -41,6 +43,8 @@ def run(settings: Settings) -> None:
     command += ["--store", str(settings.store), "--quiet"]
     before = holding(settings)
     ended = guarded(command, settings.seconds, settings.grace)
+    if ended == COMPLETE:
+        beside(settings)
     after = holding(settings)
     code = ended if ended in MEANING else STOPPED
     finished, further = after.newest != before.newest, after.read != before.read
@@ -64,6 +68,16 @@ def run(settings: Settings) -> None:
         progress(after),
         fenced(in_words(settings)) if finished else "",
     )
+
+
+def beside(settings: Settings) -> None:
+    """What the report shows beside a complete scan: its proof by the protocols, and the day's
+    liquidations. An endpoint that allows neither costs the page those sections only."""
+    for name, *options in (("verify",), ("liquidations", "--since", "24h")):
+        command = ["bandscan", name, *options, "--chain", settings.chain]
+        ended = guarded([*command, "--store", str(settings.store)], BESIDE, settings.grace)
+        if ended:
+            note("notice", f"`bandscan {name}` ended with exit code {ended}; its output says why.")
 
 
 def holding(settings: Settings) -> Holding:

@@ -30,13 +30,27 @@ def test_the_scan_is_one_that_bandscan_understands(place: Place):
     """Every option exists, parity is checked for all accounts, and the chain is the setting's."""
     ended = place.scan("complete", CHAIN="base")
 
-    [[name, command, *options]] = ended.calls
+    [[name, command, *options], *_] = ended.calls
     context = main.commands[command].make_context(command, options)
     assert (name, command) == ("bandscan", "scan")
     assert context.params["chain"] == "base"
     assert context.params["verify"] is None
     assert str(context.params["store"]) == "store"
     assert context.params["quiet"]
+
+
+def test_after_a_complete_scan_its_prices_are_proven_and_the_day_is_read(place: Place):
+    """Both with options that exist; where an endpoint allows neither, the page is built all the
+    same and the run says so."""
+    ended = place.scan("complete", BESIDE="3")
+
+    assert [call[1] for call in ended.calls] == ["scan", "verify", "liquidations"]
+    for _, command, *options in ended.calls:
+        context = main.commands[command].make_context(command, options)
+        assert context.params["chain"] == "ethereum"
+    assert ended.outputs == {"exit": "0", "keep": "true", "complete": "true", "red": "false"}
+    assert "::notice::`bandscan verify` ended with exit code 3" in ended.log
+    assert [call[1] for call in place.scan("incomplete").calls][-1] == "scan"
 
 
 def test_an_incomplete_scan_after_a_complete_one_marks_the_page(place: Place):

@@ -204,9 +204,9 @@ def _beside(scan: Scan) -> list[str]:
 
 
 def _proof(scan: Scan) -> Context | None:
-    """What the protocols said about the prices; None where nobody asked them."""
+    """What the protocols said about the prices, or that nobody asked them yet."""
     told = scan.proof
-    if told is None or told["verified"] is None:
+    if told is None:
         return None
     rows = [
         {
