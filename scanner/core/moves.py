@@ -38,12 +38,15 @@ class Moves:
         How it follows its root; None: in proportion.
     now : sequence of int, one per token
         Present oracle prices, 0 for none: what the knots of curves are rounded to.
+    base : int or None
+        The token that all prices are quoted in; None for dollars.
     """
 
     present: int
     weights: Sequence[Fraction]
     curves: Sequence[Curve | None]
     now: Sequence[int]
+    base: int | None = None
 
     @cached_property
     def numerator(self) -> I64:
@@ -88,11 +91,18 @@ class Moves:
     @cached_property
     def reach(self) -> tuple[int, int]:
         """The lowest and the highest axis of which anything is claimed: 0.001 and 1,000 times the
-        present one, and no root beyond 1,000 times its own."""
+        present one, no root beyond 1,000 times its own, and nothing where what prices are quoted
+        in would be worth less than 0.001 of itself."""
         most = max([Fraction(1), *self.weights])
-        return max(1, int(self.present * LOWEST)), int(
-            self.present * (1 + (int(HIGHEST) - 1) / most)
-        )
+        low = max(1, int(self.present * LOWEST))
+        high = int(self.present * (1 + (int(HIGHEST) - 1) / most))
+        weight = Fraction(0) if self.base is None else self.weights[self.base]
+        room = (1 - Fraction(1, 1_000)) * self.present
+        if weight < 0:
+            high = min(high, (self.present - room / weight).__floor__())
+        elif weight > 1:
+            low = max(low, (self.present - room / weight).__ceil__())
+        return low, high
 
     @cached_property
     def bends(self) -> tuple[int, ...]:

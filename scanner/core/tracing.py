@@ -102,7 +102,7 @@ class Trace:
     ...     for answer in wanted:
     ...         trace.see(answer, min(answer, 104 * 10**6))
     >>> line = trace.line()
-    >>> line.sensitivity, line.curve.at[2], line.curve.slopes[2]
+    >>> line.sensitivity, float(line.curve.at[2]), float(line.curve.slopes[2])
     (1.0, 1.04, 0.0)
     """
 

@@ -52,7 +52,7 @@ def edges(book: Book, shock: Shock) -> Edges:
         part = stretches.whole(shock)
         chosen, guess = _straight(book, shock, part)
         bent = stretches.touched(book.legs, shock)
-        chosen[bent] = 0
+        chosen[bent | ~_quoted(book, shock)] = 0
         step = -chosen.astype(np.int64)
         rows = np.flatnonzero(step != 0)
         low, high = shock.reach
@@ -66,10 +66,17 @@ def edges(book: Book, shock: Shock) -> Edges:
     return Edges(side, raw, ratio)
 
 
+def _quoted(book: Book, shock: Shock) -> Bool:
+    """Positions of which some oracle price moves: in a market that quotes in ether not those whose
+    tokens all do as ether does."""
+    return np.asarray(
+        book.legs.total(shock.quoted[book.legs.token].astype(np.float64)) > 0, np.bool_
+    )
+
+
 def _bent(book: Book, shock: Shock, bent: Bool, side: I8, raw: I64) -> None:
     """Side and p* of the `bent` positions, in place."""
-    quoted = book.legs.total(shock.quoted[book.legs.token].astype(np.float64)) > 0
-    fine = np.flatnonzero(bent & quoted & healthy(book.rules, book.totals()))
+    fine = np.flatnonzero(bent & _quoted(book, shock) & healthy(book.rules, book.totals()))
     slack = 1.0 / BPS if book.rules.truncates else 0.0
     ways = []
     for step in (-1, 1):

@@ -110,9 +110,8 @@ def _ether_shock(
         present = max(round(reserves.price[place] / market.dollar * BASE_UNIT), 1)
         feed = Feed(reserves.source[place], reserves.symbol[place], BASE_UNIT, present)
     curves = [one.curve for one in market.following]
-    moves = moves_of(
-        kind, [*weights, ether], [*curves, None], feed.present, [*reserves.price.tolist(), 10**18]
-    )
+    now = [*reserves.price.tolist(), 10**18]
+    moves = moves_of(kind, [*weights, ether], [*curves, None], feed.present, now, base=len(weights))
     way = follows.astype(np.int8) - np.int8(base)
     if moves is not None:
         follows = follows & moves.moving[:-1]

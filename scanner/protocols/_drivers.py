@@ -233,11 +233,12 @@ def moves_of(
     curves: Sequence[Curve | None],
     present: int,
     now: Sequence[int],
+    base: int | None = None,
 ) -> Moves | None:
     """How the tokens move; None where each that moves does so one for one.
 
-    `present` is the axis now, `now` the oracle prices. A price that a token shock moves follows
-    nothing but itself.
+    `present` is the axis now, `now` the oracle prices, `base` what they are quoted in. A price that
+    a token shock moves follows nothing but itself.
     """
     if kind == "token":
         return None
@@ -245,7 +246,7 @@ def moves_of(
     told = zip(weights, bent, strict=True)
     if all(weight == 0 or (weight == 1 and curve is None) for weight, curve in told):
         return None
-    return Moves(present, tuple(weights), tuple(bent), tuple(now))
+    return Moves(present, tuple(weights), tuple(bent), tuple(now), base)
 
 
 def _root(driver: str, followers: list[Following], symbols: list[str]) -> Following:

@@ -68,7 +68,7 @@ class Quotes:
         feed = self._axis(kind, name, follows, worth) if follows.any() else None
         if feed is None:
             return None
-        moves = moves_of(kind, weights, self.curves, feed.present, self.prices)
+        moves = moves_of(kind, weights, self.curves, feed.present, self.prices, self.base)
         if moves is not None:
             follows = moves.moving
         shock = (name, kind, feed.address, feed.description, feed.scale, feed.present, follows)

@@ -112,13 +112,14 @@ def test_the_bands_table_is_the_answer(shown: Shown) -> None:
 
     assert 0 < len(rows) <= len(bands)
     for row, band in zip(rows, bands, strict=False):
-        who, starts, risk, seizable, debt, accounts, largest = row[:7]
+        who, starts, risk, strength, seizable, debt, accounts, largest = row[:8]
         prices = every(who[0])
         assert prices[0] == band["low_usd"]
         assert prices[-1] == band["high_usd"]
         assert ("▼" if band["side"] == "long" else "▲") in " ".join(who)
         assert read(starts[0]) == band["distance"]
         assert read(risk[0]) == band["collateral_at_risk_usd"]
+        assert read(strength[0]) == band["strength"]
         assert read(seizable[0]) == band["seizable_usd"]
         assert read(debt[0]) == band["debt_usd"]
         assert read(accounts[0]) == band["accounts"]

@@ -48,7 +48,7 @@ def folder(scanned: tuple[LocalChain, Path], tmp_path: Path) -> Path:
         (["--shock", "driver:NOPE"], ["follows driver:NOPE", "without --shock"]),
         (["--shock", "driver:eth"], ["follows driver:eth", "did you mean driver:ETH?"]),
         (["--shock", "ETH"], ['"ETH" is not driver:X', "did you mean driver:ETH?"]),
-        (["--shock", "token:"], ['"token:" is not driver:X, token:SYMBOL or market']),
+        (["--shock", "token:"], ['"token:" is not driver:X, token:SYMBOL, market or shock:']),
         (["--block", "-1"], ['"-1" is neither a block number nor one of latest']),
         (["--block", "abc"], ['"abc" is neither a block number nor']),
         (["--block", "0x10"], ['"0x10" is neither a block number nor']),

@@ -327,7 +327,7 @@ def test_the_back_test_of_a_crossed_band_adds_up(happened: Happened, tmp_path: P
     assert outcome["liquidated_usd"] == pytest.approx(taken, rel=1e-4)
     assert outcome["unknown_usd"] == outcome["not_reached_usd"] == 0
     assert outcome["accounts_liquidated"] == 2
-    text = bandscan("backtest", "ETH", "--store", happened.store)
+    text = bandscan("backtest", "ETH", "--wide", "--store", happened.store)
     assert text.code == 0, text.err
     assert "still there" in text.out
     assert (
