@@ -190,7 +190,7 @@ CASES = {"morpho": morpho_case, "maker": maker_case}
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("protocol", CASES)
 @given(seed=seeds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None, derandomize=True)
 def test_the_edge_under_any_shock(protocol: str, kind: str, seed: int) -> None:
     CASES[protocol](seed, kind)
 
