@@ -202,10 +202,12 @@ def test_a_lie_about_the_block_is_not_believed(
 
     def older(question: Question, number: int) -> Question | Reply:
         if question["method"] == "eth_call" and BENCH in str(question["params"]):
-            question["params"][1] = "0x5"
+            question["params"][1] = hex(chain.block.number - 1)
         return question
 
-    chain = node.pin("latest")
-    proxy.before = older
-    with pytest.raises(ReadError, match="another block"):
-        ask(core_chain, chain, people(core_chain))
+    with core_chain.undone():
+        core_chain.mine(2)  # the block before is one that the node surely has
+        chain = node.pin("latest")
+        proxy.before = older
+        with pytest.raises(ReadError, match="another block"):
+            ask(core_chain, chain, people(core_chain))
