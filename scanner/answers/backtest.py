@@ -346,6 +346,8 @@ def _known(kept: Kept, keys: Sequence[Key], after: int, compared: Stored | None)
     return np.array([whole[key[0]] for key in keys], np.bool_)
 
 
-def _sum(rows: Sequence[Row], name: str) -> float:
-    """Dollars at the events' blocks; those without a price are left out."""
-    return summed(np.array([round(row[name] or 0.0, 2) for row in rows], np.float64))
+def _sum(rows: Sequence[Row], name: str) -> float | None:
+    """Dollars at the events' blocks; None where one of them has no price."""
+    if any(row[name] is None for row in rows):
+        return None
+    return summed(np.array([round(row[name], 2) for row in rows], np.float64))

@@ -236,10 +236,14 @@ def _integers(stored: Stored, market: Row, legs: Sequence[Row]) -> Rule | None:
     weights = [leg["weight"] * BPS for leg in legs if leg["counted"] and leg["kind"] != "debt"]
     if any(abs(x - round(x)) > 1e-6 * max(1.0, abs(x) * 1e-6) for x in (*prices, *weights)):
         return None
-    major, minor = (int(part) for part in market["version"].split(".")[:2])
-    new = (major, minor) >= (3, 5)
+    new = _version(market) >= (3, 5)
     # Spark has a second profile that rounds debts up: so they are here, a unit to the safe side.
     return Rule(10**8, BPS, not new, new or market["protocol"] == "spark", Fraction(0), 0)
+
+
+def _version(market: Row) -> tuple[int, ...]:
+    """Of the rules; empty where none is told."""
+    return tuple(int(part) for part in (market.get("version") or "").split(".")[:2] if part)
 
 
 def _unknown(stored: Stored, market: Row) -> bool:
@@ -254,7 +258,7 @@ def _unknown(stored: Stored, market: Row) -> bool:
 def _closed(market: Row) -> Rule:
     """The sum in fractions, with a billionth of the debt as margin for what is not kept."""
     cuts = market["protocol"] in ("aave_v2", "aave_v3", "spark")
-    new = market["protocol"] != "aave_v2" and (market.get("version") or "") >= "3.5"
+    new = market["protocol"] != "aave_v2" and _version(market) >= (3, 5)
     return Rule(_GRAIN, _FULL, cuts and not new, True, _CLOSED.margin, _CLOSED.spare)
 
 

@@ -203,8 +203,12 @@ class Outcome(Part):
     compared_with: str | None = of("000024519545-6f6f6f6f-1b2c3d4e")
     liquidations: int = of(57)
     accounts_liquidated: int = of(6)
-    debt_repaid_usd: USD = of(505_000_000.0, "At the blocks of the events.")
-    collateral_seized_usd: USD = of(530_000_000.0, "At the blocks of the events.")
+    debt_repaid_usd: USD | None = of(
+        505_000_000.0, "At the blocks of the events; null: one has no price."
+    )
+    collateral_seized_usd: USD | None = of(
+        530_000_000.0, "At the blocks of the events; null: one has no price."
+    )
 
 
 class TestedBand(Part):
